@@ -1,0 +1,1 @@
+"""The MUSIQ model as pure functions: arrays in, arrays out, no storage and no Beam."""

@@ -1,0 +1,90 @@
+"""The patch encoder for CPUs: a block of patches, convolved a few at a time.
+
+The same arithmetic as `patch_encoder`, arranged so that a chunk's activations stay in
+the cache and unused rows of a block cost nothing.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from musiq_core.config import ModelConfig
+from musiq_core.patch_encoder import (
+    ROOT_EPSILON,
+    UNIT_EPSILON,
+    convolve,
+    group_norm_affine,
+    max_pool,
+)
+
+PATCH_BLOCK = 256
+"""Patches in one call."""
+
+_CHUNK = 8
+
+
+def encode_block(
+    parameters: dict[str, Any],
+    pixels: jax.Array,
+    count: jax.Array,
+    *,
+    config: ModelConfig,
+) -> jax.Array:
+    """Embed the first `count` patches of a block, without the embedding's bias.
+
+    Args:
+      parameters: The encoder's tree of `fold_parameters`.
+      pixels: float32 [PATCH_BLOCK, patch * patch * 3] in -1..1.
+      count: int32 scalar, patches in use; other rows of the result mean nothing.
+      config: Sizes of the network.
+
+    Returns:
+      float32 [PATCH_BLOCK, hidden_size].
+    """
+    patch = config.preprocessing.patch_size
+    features = (patch // 4) ** 2 * config.patch_features
+
+    def encode_chunk(chunk: jax.Array, encoded: jax.Array) -> jax.Array:
+        start = chunk * _CHUNK
+        x = jax.lax.dynamic_slice_in_dim(pixels, start, _CHUNK)
+        x = _convolutions(parameters, x.reshape(_CHUNK, patch, patch, 3), config)
+        return jax.lax.dynamic_update_slice_in_dim(
+            encoded, x.reshape(_CHUNK, features), start, axis=0
+        )
+
+    chunks = (count + _CHUNK - 1) // _CHUNK
+    encoded = jnp.zeros((PATCH_BLOCK, features), jnp.float32)
+    encoded = jax.lax.fori_loop(0, chunks, encode_chunk, encoded)
+    return encoded @ parameters["embedding"]
+
+
+def _convolutions(
+    parameters: dict[str, Any], x: jax.Array, config: ModelConfig
+) -> jax.Array:
+    """Map patches [n, P, P, 3] to features [n, P/4, P/4, patch_features]."""
+
+    def affine(x: jax.Array, name: str, epsilon: float) -> tuple[jax.Array, jax.Array]:
+        scale, bias = parameters[name]
+        return group_norm_affine(
+            x, scale, bias, group_count=config.group_count, epsilon=epsilon
+        )
+
+    def norm(x: jax.Array, name: str, epsilon: float) -> jax.Array:
+        factor, offset = affine(x, name, epsilon)
+        return x * factor + offset
+
+    def pointwise(x: jax.Array, name: str) -> jax.Array:
+        return x @ parameters[name][0, 0]
+
+    x = convolve(x, parameters["conv_root"], stride=2)
+    x = max_pool(jax.nn.relu(norm(x, "gn_root", ROOT_EPSILON)))
+    shortcut = pointwise(x, "conv_proj")
+    x = jax.nn.relu(norm(pointwise(x, "conv1"), "gn1", UNIT_EPSILON))
+    x = convolve(x, parameters["conv2"])
+    x = pointwise(jax.nn.relu(norm(x, "gn2", UNIT_EPSILON)), "conv3")
+    shortcut_factor, shortcut_offset = affine(shortcut, "gn_proj", UNIT_EPSILON)
+    factor, offset = affine(x, "gn3", UNIT_EPSILON)
+    return jax.nn.relu(
+        shortcut * shortcut_factor + x * factor + (shortcut_offset + offset)
+    )

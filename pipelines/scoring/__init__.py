@@ -1,0 +1,1 @@
+"""`musiq score`: photos in, one ledger row for every photo out."""

@@ -1,0 +1,1 @@
+"""The contracts with the outside world: ledger rows, manifests and model cards."""

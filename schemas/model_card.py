@@ -1,0 +1,91 @@
+"""The model card: what a model file says of itself, in its header."""
+
+import dataclasses
+import json
+from typing import Any
+
+FORMAT = "musiq-model/1"
+
+
+class ModelCardError(ValueError):
+    """A model card that cannot be read or that contradicts itself."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """Everything that a user of a model's scores needs to know, beside the parameters.
+
+    Attributes:
+      name: Short name, lower-case letters, digits and underscores; it becomes the
+        ledger column `musiq_<name>`.
+      architecture: Sizes of the network by name (musiq_core.config.ModelConfig).
+      preprocessing: Scales, patch size and grid (PreprocessingConfig).
+      score_range: Lowest and highest score that the labels had.
+      higher_is_better: Direction of the score.
+      training_data: What the parameters were fitted to, in words.
+      licence: Terms of the parameters and of their training data, in words.
+      source: Where the parameters come from, such as a file name and its SHA-256.
+      evaluation: Measured figures by name; empty where nothing was measured.
+    """
+
+    name: str
+    architecture: dict[str, int]
+    preprocessing: dict[str, Any]
+    score_range: tuple[float, float]
+    higher_is_better: bool
+    training_data: str
+    licence: str
+    source: str
+    evaluation: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        require_model_name(self.name)
+        low, high = self.score_range
+        if not low < high:
+            raise ModelCardError(f"score_range must ascend, got {low} to {high}")
+
+    def to_json(self) -> str:
+        """Return the card as canonical JSON: sorted keys, no spaces."""
+        fields = {"format": FORMAT, **dataclasses.asdict(self)}
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelCard":
+        """Read a card, refusing unknown formats and missing or unknown fields.
+
+        Raises:
+          ModelCardError: With the format or the field names that are wrong.
+        """
+        try:
+            fields = json.loads(text)
+            card_format = fields.pop("format")
+        except (ValueError, AttributeError, KeyError) as error:
+            raise ModelCardError("the model card is not a JSON object") from error
+        if card_format != FORMAT:
+            raise ModelCardError(
+                f"the model card has format {card_format!r}, "
+                f"this program reads {FORMAT!r}"
+            )
+        expected = {field.name for field in dataclasses.fields(cls)}
+        if fields.keys() != expected:
+            wrong = ", ".join(sorted(fields.keys() ^ expected))
+            raise ModelCardError(
+                f"the model card has missing or unknown fields: {wrong}"
+            )
+        low, high = fields.pop("score_range")
+        return cls(score_range=(low, high), **fields)
+
+
+def require_model_name(name: str) -> str:
+    """Return `name` if it can be part of a ledger column's name.
+
+    Raises:
+      ModelCardError: If it has other characters than a-z, 0-9 and underscore.
+    """
+    allowed = set("abcdefghijklmnopqrstuvwxyz0123456789_")
+    if not name or not set(name) <= allowed:
+        raise ModelCardError(
+            f"model name {name!r} must consist of a-z, 0-9 and underscores: it becomes "
+            "the ledger column musiq_<name>"
+        )
+    return name

@@ -1,0 +1,52 @@
+"""The package list, extras and console commands of musiq.
+
+Dataflow workers build the package from this file, so it stays a plain setup.py.
+"""
+
+from setuptools import setup
+
+STORES = {
+    "gcp": ["google-cloud-storage>=3"],
+    "aws": ["boto3>=1.40"],
+}
+TEST_TOOLS = [
+    "basedpyright",
+    "gcp-storage-emulator",
+    "hypothesis",
+    "psutil",
+    "pytest",
+    "ruff",
+]
+
+setup(
+    name="musiq",
+    version="0.1.0",
+    description="Score photos for perceptual quality with MUSIQ, in Apache Beam jobs.",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=["musiq_core", "pipelines", "pipelines.scoring", "schemas", "training"],
+    install_requires=[
+        "apache-beam>=2.77,<2.78",
+        "flax>=0.12",
+        "jax>=0.10",
+        "numpy>=2",
+        "pillow>=12.1",
+        "pyarrow>=20",
+        "rich>=14",
+        "safetensors>=0.6",
+        "simplejpeg>=1.9",
+        "tenacity>=9",
+    ],
+    extras_require={
+        **STORES,
+        "train": ["optax>=0.2.8", "orbax-checkpoint>=0.12", "tensorflow-cpu>=2.20"],
+        "report": [],
+        "dev": [*STORES["gcp"], *TEST_TOOLS],
+    },
+    entry_points={
+        "console_scripts": [
+            "musiq = pipelines.cli:main",
+            "musiq-train = training.cli:main",
+        ]
+    },
+)

@@ -1,0 +1,1 @@
+"""The programs that make model files; never imported by `pipelines`."""
