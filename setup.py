@@ -16,6 +16,7 @@ TEST_TOOLS = [
     "psutil",
     "pytest",
     "ruff",
+    "uv",
 ]
 
 setup(
@@ -24,7 +25,15 @@ setup(
     description="Score photos for perceptual quality with MUSIQ, in Apache Beam jobs.",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=["musiq_core", "pipelines", "pipelines.scoring", "schemas", "training"],
+    packages=[
+        "musiq_core",
+        "pipelines",
+        "pipelines.models",
+        "pipelines.scoring",
+        "pipelines.storage",
+        "schemas",
+        "training",
+    ],
     install_requires=[
         "apache-beam>=2.77,<2.78",
         "flax>=0.12",

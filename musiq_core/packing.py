@@ -11,6 +11,9 @@ QUERY_BLOCK = 128
 CAPACITIES = (4096, 16384, 65536)
 """Lengths of the flat sequence that programs are compiled for, in tokens with CLS."""
 
+LARGEST_TOKEN_COUNT = CAPACITIES[-1] - 1
+"""Tokens of the largest image, which fills the longest sequence with its CLS row."""
+
 MAX_IMAGES = 128
 """Images in one packed batch."""
 

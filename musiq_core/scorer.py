@@ -2,7 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import numpy as np
@@ -11,14 +12,15 @@ from musiq_core.model_file import Model
 from musiq_core.packed_encoder import PATCH_BLOCK, encode_block
 from musiq_core.packed_parameters import fold_parameters
 from musiq_core.packed_transformer import ROW_TAIL, transform
-from musiq_core.packing import CAPACITIES, PackedLayout, pack
+from musiq_core.packing import PackedLayout, pack
 from musiq_core.patches import Patches
-from musiq_core.scores import Score, score_from_logits
+from musiq_core.scores import score_from_logits
+from schemas.ledger import Score
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ScorerStatistics:
-    """What a scorer has done so far.
+    """What a scorer has done so far; statistics can be added and subtracted.
 
     Attributes:
       images: Images scored.
@@ -31,6 +33,21 @@ class ScorerStatistics:
     tokens: int = 0
     computed_tokens: int = 0
     compilations: int = 0
+
+    def __add__(self, other: "ScorerStatistics") -> "ScorerStatistics":
+        return self._combined(operator.add, other)
+
+    def __sub__(self, other: "ScorerStatistics") -> "ScorerStatistics":
+        return self._combined(operator.sub, other)
+
+    def _combined(
+        self, combine: Callable[[int, int], int], other: "ScorerStatistics"
+    ) -> "ScorerStatistics":
+        mine, theirs = dataclasses.astuple(self), dataclasses.astuple(other)
+        names = [field.name for field in dataclasses.fields(self)]
+        return ScorerStatistics(
+            **dict(zip(names, map(combine, mine, theirs), strict=True))
+        )
 
 
 class Scorer:
@@ -71,8 +88,9 @@ class Scorer:
           One score an image, in order. Batch mates do not influence each other.
         """
         logits = self._logits(images)
-        self.statistics.images += len(images)
-        self.statistics.tokens += sum(patches.token_count for patches in images)
+        self.statistics += ScorerStatistics(
+            images=len(images), tokens=sum(p.token_count for p in images)
+        )
         return [score_from_logits(row) for row in logits]
 
     def _logits(self, images: Sequence[Patches]) -> np.ndarray:
@@ -82,17 +100,25 @@ class Scorer:
             grid_cells=preprocessing.grid_size**2,
             scale_count=preprocessing.scale_count,
         )
-        arrays = dataclasses.asdict(layout)
-        capacity = arrays.pop("capacity")
-        if capacity not in self._compiled:
-            self.statistics.compilations += 1 if self._compiled else 2
-            self._compiled.add(capacity)
-        self.statistics.computed_tokens += -(-layout.row_count // ROW_TAIL) * ROW_TAIL
-        counts = {
-            k: np.int32(v) if isinstance(v, int) else v for k, v in arrays.items()
+        self._count(layout)
+        arrays = {
+            name: np.int32(value) if isinstance(value, int) else value
+            for name, value in dataclasses.asdict(layout).items()
+            if name != "capacity"
         }
-        logits = self._transform(self._transformer, self._embed(images, layout), counts)
+        embeddings = self._embed(images, layout)
+        logits = self._transform(self._transformer, embeddings, arrays)
         return np.asarray(logits)[: layout.image_count]
+
+    def _count(self, layout: PackedLayout) -> None:
+        """Count the rows to be computed and the programs not yet compiled."""
+        is_new = layout.capacity not in self._compiled
+        self.statistics += ScorerStatistics(
+            computed_tokens=-(-layout.row_count // ROW_TAIL) * ROW_TAIL,
+            # The first capacity comes with the patch encoder's program.
+            compilations=is_new + (is_new and not self._compiled),
+        )
+        self._compiled.add(layout.capacity)
 
     def _embed(self, images: Sequence[Patches], layout: PackedLayout) -> np.ndarray:
         """Embed all patches and lay them out behind the CLS rows, [capacity, D]."""
@@ -124,7 +150,3 @@ def _blocks(images: Sequence[Patches]) -> Iterator[tuple[np.ndarray, int]]:
                 block, filled = np.empty_like(block), 0
     if filled:
         yield block, filled
-
-
-LARGEST_TOKEN_COUNT = CAPACITIES[-1] - 1
-"""Tokens of the largest image that a scorer takes."""

@@ -1,28 +1,8 @@
 """From logits to a score: one number, or a distribution over 1..n and its moments."""
 
-import dataclasses
-
 import numpy as np
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Score:
-    """What one model says of one image.
-
-    Attributes:
-      value: The score in the model's own range; the mean for distribution heads.
-      std: Standard deviation of the distribution, None for score heads.
-      distribution: Probability of 1..n, None for score heads.
-    """
-
-    value: float
-    std: float | None = None
-    distribution: tuple[float, ...] | None = None
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether every number is finite; anything else must not reach a ledger."""
-        return bool(np.isfinite([self.value, self.std or 0.0]).all())
+from schemas.ledger import Score
 
 
 def score_from_logits(logits: np.ndarray) -> Score:
@@ -44,3 +24,8 @@ def score_from_logits(logits: np.ndarray) -> Score:
     return Score(
         value=mean, std=variance**0.5, distribution=tuple(probabilities.tolist())
     )
+
+
+def is_finite(score: Score) -> bool:
+    """Whether every number of the score is finite; others must not reach a ledger."""
+    return bool(np.isfinite([score.value, score.std or 0.0]).all())

@@ -59,7 +59,7 @@ class ModelCard:
         try:
             fields = json.loads(text)
             card_format = fields.pop("format")
-        except (ValueError, AttributeError, KeyError) as error:
+        except (ValueError, AttributeError, KeyError, TypeError) as error:
             raise ModelCardError("the model card is not a JSON object") from error
         if card_format != FORMAT:
             raise ModelCardError(

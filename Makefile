@@ -1,0 +1,55 @@
+# On a fresh machine `make score` and `make test` do all the set-up that they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUTPUT ?= ledger
+COMPILE := $(BIN)/uv pip compile setup.py - --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
+
+.PHONY: install score test test-slow lint format bench bench-quick lock clean
+
+install: $(VENV)/installed
+
+$(VENV)/installed: requirements.lock setup.py
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "musiq needs Python 3.11 or newer: make PYTHON=python3.12 install"'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	touch $@
+
+score: $(VENV)/installed
+	@test -n "$(INPUT)" && test -n "$(MODEL)" || { echo "usage: make score INPUT=photos/ OUTPUT=ledger/ MODEL=koniq.safetensors (a model file comes from: .venv/bin/musiq models import)" >&2; exit 2; }
+	$(BIN)/musiq score --input "$(INPUT)" --output "$(OUTPUT)" --model "$(MODEL)"
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/installed-dev
+	$(BIN)/python -m tests.benchmarks.bench_scoring
+
+bench-quick: $(VENV)/installed-dev
+	$(BIN)/python -m tests.benchmarks.bench_scoring --quick
+
+# setuptools builds the project itself, without fetching anything unlocked.
+lock: $(VENV)/installed-dev
+	echo 'setuptools>=77' | $(COMPILE) --extra gcp -o requirements.lock
+	echo 'setuptools>=77' | $(COMPILE) --extra gcp --extra dev -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,235 @@
+"""The ledger: a Parquet table with exactly one row for every distinct input."""
+
+import dataclasses
+import datetime
+import enum
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from schemas.failures import Failure
+
+SCHEMA_VERSION = 1
+_VERSION_KEY = b"musiq_ledger_version"
+_TIME = pa.timestamp("us", tz="UTC")
+
+_BEFORE_CARRIED = [
+    pa.field("uri", pa.string(), nullable=False),
+    pa.field("key", pa.string(), nullable=False),
+]
+_AFTER_CARRIED = [
+    pa.field("size_bytes", pa.int64()),
+    pa.field("generation", pa.string()),
+    pa.field("modified_at", _TIME),
+    pa.field("sha256", pa.string()),
+    pa.field("format", pa.string()),
+    pa.field("width", pa.int32()),
+    pa.field("height", pa.int32()),
+    pa.field("frames", pa.int32()),
+    pa.field("orientation", pa.int8()),
+    pa.field("status", pa.string(), nullable=False),
+    pa.field("failure", pa.string()),
+    pa.field("failure_detail", pa.string()),
+    pa.field("transient", pa.bool_()),
+]
+_LAST = [
+    pa.field("tokens", pa.int32()),
+    pa.field("run_id", pa.string(), nullable=False),
+    pa.field("scored_at", _TIME),
+]
+_RESERVED_PREFIX = "musiq_"
+RESERVED_COLUMNS = frozenset(
+    field.name for field in [*_BEFORE_CARRIED, *_AFTER_CARRIED, *_LAST]
+)
+
+
+class Status(enum.StrEnum):
+    """What became of an input; the ledger's `status` column."""
+
+    SCORED = "scored"
+    FAILED = "failed"
+
+
+class LedgerError(ValueError):
+    """Columns that cannot be part of a ledger."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Score:
+    """What one model says of one image.
+
+    Attributes:
+      value: The score in the model's own range; the mean for distribution heads.
+      std: Standard deviation of the distribution, None for score heads.
+      distribution: Probability of 1..n, None for score heads.
+    """
+
+    value: float
+    std: float | None = None
+    distribution: tuple[float, ...] | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerModel:
+    """One scoring model as the ledger's columns show it.
+
+    Attributes:
+      name: The columns are `musiq_<name>` and so on.
+      digest: SHA-256 of the model file.
+      has_distribution: Whether std and distribution columns exist.
+    """
+
+    name: str
+    digest: str
+    has_distribution: bool
+
+    @property
+    def column(self) -> str:
+        """Name of the score's column."""
+        return f"{_RESERVED_PREFIX}{self.name}"
+
+    def fields(self) -> list[pa.Field]:
+        """Return the columns of this model, in order."""
+        score = [pa.field(self.column, pa.float32())]
+        if self.has_distribution:
+            score += [
+                pa.field(f"{self.column}_std", pa.float32()),
+                pa.field(f"{self.column}_distribution", pa.list_(pa.float32())),
+            ]
+        return [*score, pa.field(f"{self.column}_model", pa.string())]
+
+    def values(self, score: Score | None) -> dict[str, Any]:
+        """Return the column values of one image; all null when it was not scored."""
+        if score is None:
+            return {}
+        return {
+            self.column: score.value,
+            f"{self.column}_std": score.std,
+            f"{self.column}_distribution": score.distribution,
+            f"{self.column}_model": self.digest,
+        }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerRow:
+    """One input and what became of it.
+
+    Attributes:
+      uri: Where the image lies; unique in a ledger.
+      key: The image's name as the input gave it.
+      carried: Values of the carried columns, in the schema's order.
+      size_bytes: Size of the file.
+      generation: The store's version of the object that was read.
+      modified_at: When the store last changed it, UTC.
+      sha256: Digest of the bytes that were decoded.
+      format: Such as "JPEG".
+      width: Pixels, upright.
+      height: Pixels, upright.
+      frames: Pictures in the file; the first is scored.
+      orientation: EXIF orientation, 1 to 8.
+      failure: Why there is no score; None if there is one.
+      failure_detail: One sentence about the failure.
+      scores: One for each model in order; empty when not scored.
+      tokens: Tokens of the image in the longest of the models' sequences.
+    """
+
+    uri: str
+    key: str
+    carried: tuple[Any, ...] = ()
+    size_bytes: int | None = None
+    generation: str | None = None
+    modified_at: datetime.datetime | None = None
+    sha256: str | None = None
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    frames: int | None = None
+    orientation: int | None = None
+    failure: Failure | None = None
+    failure_detail: str | None = None
+    scores: tuple[Score, ...] = ()
+    tokens: int | None = None
+
+    @property
+    def status(self) -> Status:
+        """Scored, or failed with a reason."""
+        return Status.SCORED if self.failure is None else Status.FAILED
+
+    def failed(self, failure: Failure, detail: str) -> "LedgerRow":
+        """Return this row as a failure, without scores."""
+        return dataclasses.replace(
+            self, failure=failure, failure_detail=detail, scores=()
+        )
+
+
+def ledger_schema(
+    carried: Sequence[pa.Field], models: Sequence[LedgerModel]
+) -> pa.Schema:
+    """Return the ledger's schema.
+
+    Args:
+      carried: Columns carried along from the inputs.
+      models: The scoring models, in the order of `LedgerRow.scores`.
+
+    Raises:
+      LedgerError: If a carried column or two models would share a name.
+    """
+    for field in carried:
+        if field.name in RESERVED_COLUMNS or field.name.startswith(_RESERVED_PREFIX):
+            raise LedgerError(
+                f"input column {field.name!r} has the name of a ledger column; rename "
+                "it in the input"
+            )
+    columns = [field for model in models for field in model.fields()]
+    fields = [*_BEFORE_CARRIED, *carried, *_AFTER_CARRIED, *columns, *_LAST]
+    names = [field.name for field in fields]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise LedgerError(f"ledger columns would repeat: {', '.join(repeated)}")
+    return pa.schema(fields, metadata={_VERSION_KEY: str(SCHEMA_VERSION).encode()})
+
+
+def rows_to_table(
+    rows: Sequence[LedgerRow],
+    *,
+    carried: Sequence[pa.Field],
+    models: Sequence[LedgerModel],
+    run_id: str,
+    run_started_at: datetime.datetime,
+) -> pa.Table:
+    """Return rows as a table with the schema of `ledger_schema`.
+
+    Args:
+      rows: Rows whose `carried` and `scores` follow `carried` and `models`.
+      carried: Columns carried along from the inputs.
+      models: The scoring models.
+      run_id: The run that made the rows.
+      run_started_at: UTC; it fills `scored_at`, so that a retried write of the same
+        rows gives the same bytes.
+    """
+    schema = ledger_schema(carried, models)
+    columns: dict[str, list[Any]] = {name: [] for name in schema.names}
+    for row in rows:
+        values = _row_values(row, carried, models)
+        values["run_id"] = run_id
+        values["scored_at"] = None if row.failure else run_started_at
+        for name, column in columns.items():
+            column.append(values.get(name))
+    arrays = [pa.array(columns[field.name], field.type) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _row_values(
+    row: LedgerRow, carried: Sequence[pa.Field], models: Sequence[LedgerModel]
+) -> dict[str, Any]:
+    """Return the row's values by column name."""
+    values: dict[str, Any] = {
+        name: getattr(row, name) for name in RESERVED_COLUMNS if hasattr(row, name)
+    }
+    values["status"] = row.status.value
+    values["failure"] = row.failure.value if row.failure else None
+    values["transient"] = row.failure.is_transient if row.failure else None
+    values |= dict(zip((field.name for field in carried), row.carried, strict=True))
+    for index, model in enumerate(models):
+        values |= model.values(row.scores[index] if row.scores else None)
+    return values

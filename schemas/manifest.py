@@ -1,0 +1,129 @@
+"""The manifest: the small JSON file that makes a run's rows part of the ledger."""
+
+import dataclasses
+import json
+from typing import Any
+
+FORMAT = "musiq-manifest/1"
+FOLDER = "_manifests"
+
+
+class ManifestError(ValueError):
+    """A manifest that cannot be read or whose counts do not add up."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Counts:
+    """How many inputs there were and what became of them.
+
+    Attributes:
+      named: Inputs that the listing named, repeats included.
+      duplicates: Repeats among them.
+      listed: Distinct inputs.
+      scored: Rows with scores made by this run.
+      failed: Rows with a failure made by this run.
+      carried_over: Rows taken over from the ledger as last published.
+    """
+
+    named: int
+    duplicates: int
+    listed: int
+    scored: int
+    failed: int
+    carried_over: int = 0
+
+    def __post_init__(self):
+        done = self.scored + self.failed + self.carried_over
+        if self.listed != done or self.listed + self.duplicates != self.named:
+            raise ManifestError(
+                "the counts do not add up, so nothing was published: "
+                f"listed {self.listed} must be scored {self.scored} + failed "
+                f"{self.failed} + carried over {self.carried_over}, and listed + "
+                f"duplicates {self.duplicates} must be named {self.named}"
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LedgerFile:
+    """One Parquet file of the ledger.
+
+    Attributes:
+      path: Below the ledger's folder, with forward slashes.
+      rows: Rows in it.
+      size_bytes: Its size.
+      sha256: Digest of its bytes.
+    """
+
+    path: str
+    rows: int
+    size_bytes: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """One published state of a ledger.
+
+    Attributes:
+      run_id: The run that published it; its rows lie in `runs/<run_id>`.
+      created_at: When the run started, ISO 8601, UTC.
+      counts: The accounting identity, checked at construction.
+      failures: Rows of this state by failure class.
+      files: Every file of this state, whichever run wrote it.
+      models: Card and digest of each scoring model by name.
+      settings: Everything else that can change a score.
+      versions: Versions of the packages that decode and compute.
+      score_quantiles: Quantiles of each model's scores: `{model: {"0.5": value}}`.
+    """
+
+    run_id: str
+    created_at: str
+    counts: Counts
+    failures: dict[str, int]
+    files: tuple[LedgerFile, ...]
+    models: dict[str, dict[str, Any]]
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    score_quantiles: dict[str, dict[str, float]]
+
+    def to_json(self) -> bytes:
+        """Return the manifest as readable, deterministic JSON."""
+        fields = {"format": FORMAT, **dataclasses.asdict(self)}
+        return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Manifest":
+        """Read a manifest.
+
+        Raises:
+          ManifestError: If it is damaged, of another format, or does not add up.
+        """
+        try:
+            fields = json.loads(data)
+            found = fields.pop("format")
+        except (ValueError, AttributeError, KeyError, TypeError) as error:
+            raise ManifestError(
+                "not a manifest: no JSON object with a format"
+            ) from error
+        if found != FORMAT:
+            raise ManifestError(
+                f"manifest format {found!r} is not {FORMAT!r}, which this program reads"
+            )
+        try:
+            counts = Counts(**fields.pop("counts"))
+            files = tuple(LedgerFile(**file) for file in fields.pop("files"))
+            return cls(counts=counts, files=files, **fields)
+        except (TypeError, KeyError) as error:
+            raise ManifestError(f"damaged manifest: {error}") from error
+
+
+def manifest_name(number: int) -> str:
+    """Return the path of manifest `number` below the ledger's folder."""
+    return f"{FOLDER}/{number:08d}.json"
+
+
+def manifest_number(name: str) -> int | None:
+    """Return the number in a manifest's file name, None for any other file."""
+    stem, dot, suffix = name.rpartition(".")
+    is_manifest = dot and suffix == "json" and len(stem) == 8 and stem.isdecimal()
+    return int(stem) if is_manifest else None

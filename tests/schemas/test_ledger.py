@@ -1,0 +1,99 @@
+import datetime
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from schemas.failures import DETAIL_MAX_CHARACTERS, Failure, ImageFailure
+from schemas.ledger import (
+    LedgerError,
+    LedgerModel,
+    LedgerRow,
+    Score,
+    Status,
+    ledger_schema,
+    rows_to_table,
+)
+
+KONIQ = LedgerModel(name="koniq", digest="a" * 64, has_distribution=False)
+AVA = LedgerModel(name="ava", digest="b" * 64, has_distribution=True)
+STARTED = datetime.datetime(2026, 1, 2, 3, tzinfo=datetime.UTC)
+
+
+def table(rows, carried=(), models=(KONIQ, AVA)):
+    return rows_to_table(
+        rows, carried=carried, models=models, run_id="run", run_started_at=STARTED
+    )
+
+
+def test_columns_stand_in_the_documented_order():
+    schema = ledger_schema([pa.field("label", pa.int64())], [KONIQ, AVA])
+    assert schema.names == [
+        *("uri", "key", "label"),
+        *("size_bytes", "generation", "modified_at", "sha256"),
+        *("format", "width", "height", "frames", "orientation"),
+        *("status", "failure", "failure_detail", "transient"),
+        *("musiq_koniq", "musiq_koniq_model"),
+        *("musiq_ava", "musiq_ava_std", "musiq_ava_distribution", "musiq_ava_model"),
+        *("tokens", "run_id", "scored_at"),
+    ]
+    assert schema.metadata == {b"musiq_ledger_version": b"1"}
+
+
+def test_a_scored_row_has_its_scores_and_no_failure():
+    scores = (Score(value=61.5), Score(value=5.5, std=1.5, distribution=(0.5, 0.5)))
+    row = LedgerRow(uri="/a.jpg", key="a.jpg", scores=scores, tokens=451)
+    [found] = table([row]).to_pylist()
+    assert row.status is Status.SCORED
+    assert found["musiq_koniq"] == 61.5
+    assert found["musiq_koniq_model"] == KONIQ.digest
+    assert (found["musiq_ava_std"], found["musiq_ava_distribution"]) == (
+        1.5,
+        [0.5, 0.5],
+    )
+    assert (found["failure"], found["transient"]) == (None, None)
+    assert (found["tokens"], found["scored_at"], found["run_id"]) == (
+        451,
+        STARTED,
+        "run",
+    )
+
+
+def test_a_failed_row_has_nulls_where_scores_would_be():
+    row = LedgerRow(uri="/a.jpg", key="a.jpg", scores=(Score(value=1), Score(value=1)))
+    [found] = table([row.failed(Failure.READ_ERROR, "short")]).to_pylist()
+    assert (found["status"], found["failure"]) == ("failed", "read_error")
+    assert (found["failure_detail"], found["transient"]) == ("short", True)
+    assert {v for k, v in found.items() if k.startswith("musiq_")} == {None}
+    assert found["scored_at"] is None
+
+
+def test_carried_values_come_back_as_they_came(tmp_path):
+    fields = [
+        pa.field("when", pa.timestamp("ns", tz="Europe/Berlin")),
+        pa.field("tags", pa.list_(pa.string())),
+    ]
+    row = LedgerRow(uri="u", key="k", carried=(1_700_000_000_123_456_789, ["a", "b"]))
+    pq.write_table(table([row], carried=fields), tmp_path / "x.parquet")
+    found = pq.read_table(tmp_path / "x.parquet")
+    assert found.column("when").cast(pa.int64())[0].as_py() == 1_700_000_000_123_456_789
+    assert found.column("tags")[0].as_py() == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["uri", "status", "musiq_koniq", "scored_at"])
+def test_an_input_column_must_not_take_a_ledger_columns_name(name):
+    with pytest.raises(LedgerError, match=f"'{name}' has the name of a ledger column"):
+        ledger_schema([pa.field(name, pa.string())], [KONIQ])
+
+
+def test_models_must_not_share_columns():
+    std = LedgerModel(name="ava_std", digest="c" * 64, has_distribution=False)
+    with pytest.raises(LedgerError, match="would repeat: musiq_ava_std"):
+        ledger_schema([], [AVA, std])
+
+
+def test_failure_details_are_short_and_printable():
+    failure = ImageFailure(Failure.INTERNAL, "a\nb\x1b[31m" + "x" * 1000)
+    assert "\n" not in failure.detail
+    assert "\x1b" not in failure.detail
+    assert len(failure.detail) == DETAIL_MAX_CHARACTERS

@@ -1,0 +1,62 @@
+import dataclasses
+
+import pytest
+
+from schemas.manifest import (
+    Counts,
+    LedgerFile,
+    Manifest,
+    ManifestError,
+    manifest_name,
+    manifest_number,
+)
+
+MANIFEST = Manifest(
+    run_id="run",
+    created_at="2026-01-02T03:00:00+00:00",
+    counts=Counts(named=5, duplicates=1, listed=4, scored=3, failed=1),
+    failures={"truncated": 1},
+    files=(LedgerFile(path="runs/run/a.parquet", rows=4, size_bytes=9, sha256="f"),),
+    models={"koniq": {"digest": "a"}},
+    settings={"jpeg_dct": "fast"},
+    versions={"pillow": "12"},
+    score_quantiles={"koniq": {"0.5": 61.0}},
+)
+
+
+def test_what_was_written_is_read():
+    assert Manifest.from_json(MANIFEST.to_json()) == MANIFEST
+    assert MANIFEST.to_json() == MANIFEST.to_json()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"scored": 2}, {"failed": 0}, {"listed": 5}, {"duplicates": 0}, {"named": 4}],
+)
+def test_counts_that_do_not_add_up_cannot_be_published(wrong):
+    with pytest.raises(ManifestError, match="do not add up, so nothing was published"):
+        dataclasses.replace(MANIFEST.counts, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "no JSON object"),
+        (b"[]", "no JSON object"),
+        (b'{"format": "musiq-manifest/7"}', "'musiq-manifest/7' is not"),
+        (b'{"format": "musiq-manifest/1"}', "damaged manifest"),
+        (MANIFEST.to_json()[:-40], "no JSON object"),
+        (MANIFEST.to_json().replace(b'"scored": 3', b'"scored": 2'), "do not add up"),
+    ],
+)
+def test_damaged_manifests_are_refused(data, message):
+    with pytest.raises(ManifestError, match=message):
+        Manifest.from_json(data)
+
+
+def test_manifests_are_numbered_by_name():
+    assert manifest_name(7) == "_manifests/00000007.json"
+    assert manifest_number("00000007.json") == 7
+    assert manifest_number("00000007.json.tmp") is None
+    assert manifest_number("7.json") is None
+    assert manifest_number("") is None

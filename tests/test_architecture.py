@@ -1,0 +1,59 @@
+"""Imports point inwards, and TensorFlow appears in training alone."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ALLOWED = {
+    "schemas": {"schemas"},
+    "musiq_core": {"schemas", "musiq_core"},
+    "pipelines": {"schemas", "musiq_core", "pipelines"},
+    "training": {"schemas", "musiq_core", "training"},
+}
+FORBIDDEN = {
+    "schemas": {"apache_beam", "jax", "flax", "numpy", "tensorflow"},
+    "musiq_core": {"apache_beam", "google", "tensorflow", "os", "pathlib", "absl"},
+    "pipelines": {"tensorflow"},
+    "training": set(),
+}
+
+
+def imported_packages(source: str) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names.add((node.module or "").partition(".")[0])
+    return names
+
+
+def wrong_imports(package: str, source: str) -> set[str]:
+    imports = imported_packages(source)
+    return (imports & ALLOWED.keys() - ALLOWED[package]) | imports & FORBIDDEN[package]
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_imports_point_inwards(package):
+    files = list((ROOT / package).rglob("*.py"))
+    assert files
+    for file in files:
+        assert not wrong_imports(package, file.read_text()), file.relative_to(ROOT)
+
+
+def test_a_wrong_arrow_would_be_found():
+    assert wrong_imports("schemas", "import musiq_core.config") == {"musiq_core"}
+    assert wrong_imports("pipelines", "from training import cli") == {"training"}
+    assert wrong_imports("musiq_core", "def f():\n import tensorflow") == {"tensorflow"}
+    assert not wrong_imports("training", "import tensorflow, schemas.ledger")
+
+
+def test_every_package_is_listed_for_installation():
+    setup = (ROOT / "setup.py").read_text()
+    for package in ALLOWED:
+        for folder in (ROOT / package).rglob("__init__.py"):
+            name = ".".join(folder.parent.relative_to(ROOT).parts)
+            assert f'"{name}"' in setup
