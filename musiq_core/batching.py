@@ -17,9 +17,7 @@ class TokenBatcher(Generic[Item]):
       max_items: Items of a batch.
     """
 
-    def __init__(
-        self, *, row_budget: int = CAPACITIES[0], max_items: int = MAX_IMAGES
-    ):
+    def __init__(self, *, row_budget: int = CAPACITIES[0], max_items: int = MAX_IMAGES):
         if min(row_budget, max_items) < 1:
             raise ValueError(
                 f"row_budget and max_items must be at least 1, got {row_budget} and "

@@ -4,6 +4,8 @@ This Linen module is the one definition of the model. Its parameters are a plain
 dict with the published names; `parameter_shapes` lists them flat, joined by "/".
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -63,5 +65,5 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         tokens,
         jax.ShapeDtypeStruct((1, 1), jnp.bool_),
     )
-    shapes = jax.tree.map(lambda leaf: leaf.shape, variables["params"])
-    return flatten_dict(shapes, sep="/")
+    flat: dict[str, Any] = flatten_dict(variables["params"], sep="/")
+    return {name: leaf.shape for name, leaf in flat.items()}

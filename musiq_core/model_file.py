@@ -160,7 +160,7 @@ def _read_header(data: bytes) -> dict[str, str]:
     if len(data) < 8 or header_size > len(data) - 8:
         raise ModelFileError(
             f"not a whole .safetensors file: {len(data)} bytes, too few for its "
-            "header; published .npz checkpoints are turned into one by `musiq models import`"
+            "header; `musiq models import` makes one of a published .npz checkpoint"
         )
     try:
         metadata = json.loads(data[8 : 8 + header_size])["__metadata__"]

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from musiq_core.config import PreprocessingConfig
 from musiq_core.patches import count_tokens, extract_patches, scaled_sizes
+from musiq_core.resize import target_size
 from schemas.failures import ImageFailure
 
 BOTH_DCTS = [("fast", ""), ("accurate", "_islow")]
@@ -54,11 +55,9 @@ def test_pixels_equal_the_published_ones(name, mode, dct, suffix):
 def test_any_shape_gives_the_promised_number_of_tokens(height, width, scales):
     config = PreprocessingConfig(scales=scales)
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-    try:
-        expected = count_tokens(height, width, config)
-    except ImageFailure as failure:
-        assert failure.failure == "unsupported_shape"
+    if any(0 in target_size(height, width, longer) for longer in scales):
         return
+    expected = count_tokens(height, width, config)
     patches = extract_patches(pixels, config)
     assert patches.token_count == expected == len(patches.pixels)
     assert set(patches.scale_ids) == set(range(config.scale_count))

@@ -53,14 +53,14 @@ def test_other_data_types_are_refused():
 
 
 def test_a_head_of_another_data_set_is_refused():
-    with pytest.raises(ModelFileError, match="head has 10 outputs.*--dataset"):
+    with pytest.raises(ModelFileError, match=r"head has 10 outputs.*--dataset"):
         read(published_npz("multi_10"), output_count=1)
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.3, 0.999])
 def test_a_cut_download_is_told(keep):
     data = published_npz("multi_1")
-    with pytest.raises(ModelFileError, match="not a whole .npz checkpoint"):
+    with pytest.raises(ModelFileError, match=r"not a whole \.npz checkpoint"):
         read(data[: int(len(data) * keep)])
 
 

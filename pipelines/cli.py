@@ -1,0 +1,57 @@
+"""The `musiq` command: one subcommand a program.
+
+Only argument definitions are imported here; each program's own imports, which take
+seconds, happen when it runs.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from pipelines.arguments import ArgumentParser, UsageError, accept_hyphens
+
+PROGRAMS = {
+    "score": "pipelines.scoring.arguments",
+    "models": "pipelines.models.arguments",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand and return its exit code.
+
+    Args:
+      argv: Arguments without the program's name; those of the process by default.
+
+    Returns:
+      0 done, 1 failed, 2 wrong arguments, 3 failure budget exceeded, 4 nothing scored.
+    """
+    arguments = accept_hyphens(sys.argv[1:] if argv is None else argv)
+    parser = build_parser()
+    args, rest = parser.parse_known_args(arguments)
+    try:
+        return args.run(args, rest)
+    except UsageError as error:
+        print(f"musiq {args.program}: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"musiq {args.program}: interrupted", file=sys.stderr)
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all subcommands."""
+    parser = ArgumentParser(
+        prog="musiq",
+        description="Score photos for perceptual quality with MUSIQ.",
+        epilog="Example: musiq score --input photos/ --output ledger/ "
+        "--model koniq.safetensors",
+    )
+    programs = parser.add_subparsers(dest="program", required=True, metavar="PROGRAM")
+    for name, module in PROGRAMS.items():
+        importlib.import_module(module).add_program(programs, name)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,19 @@
+"""A worker process of the embedded engine: Beam's SDK worker, without its chatter."""
+
+import logging
+import sys
+
+from pipelines import quiet_beam  # noqa: F401 - before other imports of Beam
+
+
+def main() -> None:
+    """Serve the runner until it closes the connection."""
+    from apache_beam.runners.worker import sdk_worker_main
+
+    # Failures reach the launcher as the runner's exception, which says it better.
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    sdk_worker_main.main(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

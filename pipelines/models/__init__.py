@@ -1,0 +1,1 @@
+"""`musiq models`: bring model files into being and look at them."""

@@ -1,0 +1,122 @@
+"""`musiq models import` and `musiq models inspect`."""
+
+import argparse
+import dataclasses
+import hashlib
+import io
+import json
+
+import rich.console
+import rich.table
+
+from musiq_core.model_file import (
+    Model,
+    ModelFileError,
+    read_model_file,
+    write_model_file,
+)
+from musiq_core.published_checkpoint import (
+    PUBLISHED_DATASETS,
+    read_published_checkpoint,
+)
+from pipelines.arguments import UsageError, refuse_unknown
+from pipelines.storage import StorageError, storage_for
+
+_LICENCE = (
+    "Parameters published by MUSIQ's authors (google-research/musiq, Apache-2.0 code); "
+    "the data set has terms of its own"
+)
+
+
+def run(args: argparse.Namespace, rest: list[str]) -> int:
+    """Run the chosen action and return the exit code."""
+    refuse_unknown(f"musiq models {args.action}", rest, args.flags)
+    try:
+        return import_checkpoint(args) if args.action == "import" else inspect(args)
+    except StorageError as error:
+        raise UsageError(str(error)) from error
+
+
+def import_checkpoint(args: argparse.Namespace) -> int:
+    """Write the model file of a published checkpoint."""
+    if args.dataset not in PUBLISHED_DATASETS:
+        known = ", ".join(PUBLISHED_DATASETS)
+        raise UsageError(f"unknown data set {args.dataset!r}, published are: {known}")
+    dataset = PUBLISHED_DATASETS[args.dataset]
+    if not args.output.endswith(".safetensors"):
+        raise UsageError(f"--output {args.output} must end in .safetensors")
+    data = read_whole(args.file)
+    try:
+        parameters, config = read_published_checkpoint(
+            io.BytesIO(data), output_count=dataset.output_count
+        )
+    except ModelFileError as error:
+        raise UsageError(f"{args.file}: {error}") from error
+    name = args.file.rpartition("/")[2]
+    model_file = write_model_file(
+        parameters,
+        config,
+        name=args.dataset,
+        score_range=dataset.score_range,
+        higher_is_better=True,
+        training_data=f"{dataset.title}, fine-tuned by MUSIQ's authors",
+        licence=_LICENCE,
+        source=f"{name}, SHA-256 {hashlib.sha256(data).hexdigest()}",
+    )
+    storage_for(args.output).write(args.output, model_file)
+    digest = read_model_file(model_file).digest
+    print(f"wrote {args.output}: model {args.dataset}, digest {digest}")
+    return 0
+
+
+def inspect(args: argparse.Namespace) -> int:
+    """Verify a model file and print what it says of itself."""
+    model = load_model(args.file)
+    facts = {
+        "digest": model.digest,
+        "parameters": sum(array.size for array in model.parameters.values()),
+        **dataclasses.asdict(model.card),
+    }
+    if args.json:
+        print(json.dumps(facts))
+        return 0
+    table = rich.table.Table(title=args.file, show_header=False, title_justify="left")
+    for name, value in facts.items():
+        table.add_row(name.replace("_", " "), _readable(value))
+    rich.console.Console().print(table)
+    return 0
+
+
+def load_model(uri: str) -> Model:
+    """Read and verify a model file.
+
+    Raises:
+      UsageError: If it cannot be read or must not be used, naming the file.
+    """
+    try:
+        return read_model_file(read_whole(uri))
+    except ModelFileError as error:
+        raise UsageError(f"model file {uri}: {error}") from error
+
+
+def read_whole(uri: str) -> bytes:
+    """Read a file that the user named.
+
+    Raises:
+      UsageError: If it cannot be read, naming it.
+    """
+    try:
+        with storage_for(uri).open_read(uri) as file:
+            return file.read()
+    except StorageError as error:
+        raise UsageError(str(error)) from error
+
+
+def _readable(value: object) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{k.replace('_', ' ')}: {v}" for k, v in value.items()) or "-"
+    if isinstance(value, tuple):
+        return " to ".join(str(part) for part in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,112 @@
+"""The arguments of `musiq score`; light, so that help answers at once."""
+
+import argparse
+from typing import Any
+
+from pipelines.arguments import ArgumentParser, UsageError, flags_of, positive
+
+_EPILOG = """\
+Beam's own options (--runner, --temp_location, ...) are passed through.
+
+Exit codes: 0 done, 1 failed, 2 wrong arguments, 4 nothing scored.
+
+Example: musiq score --input photos/ --output ledger/ --model koniq.safetensors
+"""
+
+_NO_MODEL = (
+    "no --model given; fetch a published checkpoint such as koniq_ckpt.npz from the "
+    "authors' bucket gs://gresearch/musiq, run `musiq models import koniq_ckpt.npz "
+    "--dataset koniq --output koniq.safetensors`, then add --model koniq.safetensors"
+)
+
+
+def add_program(programs: Any, name: str) -> None:
+    """Add `musiq score` to the subcommands."""
+    parser: ArgumentParser = programs.add_parser(
+        name,
+        help="score photos, one ledger row for every photo",
+        description="Score photos and write a ledger: one Parquet row for every "
+        "photo, scored or failed with a reason.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument(
+        "--input",
+        dest="inputs",
+        action="append",
+        required=True,
+        metavar="X",
+        help="a folder, an image, a glob such as 'photos/**/*.jpg', a .txt list of "
+        "URIs, or a .csv, .tsv or .parquet manifest; on local disk or gs://; "
+        "may be repeated",
+    )
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="the ledger's folder: new, empty, or a ledger that gets a new state",
+    )
+    parser.add_argument(
+        "--model",
+        dest="models",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE",
+        help="a model file (see `musiq models import`); NAME becomes the column "
+        "musiq_NAME, by default the name in the model card; may be repeated: "
+        "photos are decoded once for all models",
+    )
+    parser.add_argument(
+        "--uri_column",
+        default="uri",
+        metavar="COLUMN",
+        help="column of a manifest that names the images (default: uri)",
+    )
+    parser.add_argument(
+        "--jpeg_dct",
+        choices=["fast", "accurate"],
+        default="fast",
+        help="inverse DCT of JPEG decoding; fast gives the published model's pixels "
+        "(default: fast)",
+    )
+    parser.add_argument(
+        "--orientation",
+        choices=["apply", "ignore"],
+        default="apply",
+        help="whether EXIF orientation turns the photo upright before it is scored; "
+        "the published model ignores it (default: apply)",
+    )
+    parser.add_argument(
+        "--max_pixels",
+        type=positive(int),
+        default=2**26,
+        metavar="N",
+        help="larger images fail as too_large, undecoded (default: 67108864)",
+    )
+    parser.add_argument(
+        "--max_file_bytes",
+        type=positive(int),
+        default=256 * 2**20,
+        metavar="N",
+        help="larger files fail as too_large, unread (default: 268435456)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=positive(int),
+        metavar="N",
+        help="local worker processes of the embedded engine (default: the CPU cores)",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the summary as JSON instead of a table",
+    )
+    parser.set_defaults(run=_run, flags=flags_of(parser))
+
+
+def _run(args: argparse.Namespace, rest: list[str]) -> int:
+    if not args.models:
+        raise UsageError(_NO_MODEL)
+    from pipelines import quiet_beam  # noqa: F401 - before other imports of Beam
+    from pipelines.scoring import command
+
+    return command.run(args, rest)

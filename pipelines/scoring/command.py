@@ -1,0 +1,180 @@
+"""`musiq score`: from arguments to a run, and from its manifest to a summary."""
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import re
+import secrets
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineResult, PipelineRunner
+
+from musiq_core.image import DecodeConfig
+from musiq_core.model_file import ModelFileError
+from pipelines.arguments import UsageError
+from pipelines.engines import (
+    is_embedded,
+    limit_to_one_thread,
+    make_runner,
+    one_line_cause,
+    parse_beam_options,
+)
+from pipelines.ledger_folder import (
+    LedgerFolderError,
+    newest_manifest_number,
+    read_manifest,
+)
+from pipelines.models.command import load_model
+from pipelines.scoring.config import ScoringConfig, ScoringModel
+from pipelines.scoring.flow import score_photos
+from pipelines.scoring.inputs import InputError, carried_fields, resolve_inputs
+from pipelines.scoring.show_progress import show_progress
+from pipelines.scoring.summary import RunSummary, print_summary
+from pipelines.storage import StorageError, join, storage_for
+from schemas.ledger import LedgerError, LedgerModel
+from schemas.manifest import ManifestError
+from schemas.model_card import ModelCardError, require_model_name
+
+_KNOWN_ERRORS = (
+    InputError,
+    LedgerFolderError,
+    ManifestError,
+    ModelFileError,
+    StorageError,
+)
+
+
+def run(args: argparse.Namespace, rest: list[str]) -> int:
+    """Score the inputs and return the exit code."""
+    options = parse_beam_options("musiq score", rest, args.flags)
+    embedded = is_embedded(options)
+    if embedded:
+        limit_to_one_thread()
+    with contextlib.ExitStack() as stack:
+        folder = None
+        if embedded:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="musiq-"))
+        config = build_config(args, progress_folder=folder)
+        runner = make_runner(options, workers=args.workers or os.cpu_count() or 1)
+        started = time.monotonic()
+        try:
+            if folder:
+                stack.enter_context(show_progress(folder))
+            result = run_job(config, options, runner)
+        except Exception as error:
+            return _report_failure(error)
+    if not embedded:
+        print(f"submitted run {config.run_id}", file=sys.stderr)
+        return 0
+    summary = RunSummary.of(
+        config,
+        read_manifest(config.output, config.manifest_number),
+        seconds=time.monotonic() - started,
+        counters=read_counters(result),
+    )
+    print(json.dumps(summary.to_dict())) if args.json else print_summary(summary)
+    return 0 if summary.manifest.counts.scored else 4
+
+
+def run_job(
+    config: ScoringConfig, options: PipelineOptions, runner: PipelineRunner
+) -> PipelineResult:
+    """Build the job and run it; local engines have finished when this returns."""
+    pipeline = beam.Pipeline(runner=runner, options=options)
+    score_photos(pipeline, config)
+    result = pipeline.run()
+    if is_embedded(options):
+        result.wait_until_finish()
+    return result
+
+
+def build_config(
+    args: argparse.Namespace, *, progress_folder: str | None
+) -> ScoringConfig:
+    """Check everything that can be checked before the job starts.
+
+    Raises:
+      UsageError: Naming what is wrong and what would help.
+    """
+    started_at = datetime.datetime.now(datetime.UTC)
+    try:
+        inputs = resolve_inputs(args.inputs, uri_column=args.uri_column)
+        config = ScoringConfig(
+            inputs=inputs,
+            output=args.output,
+            models=_models(args.models),
+            run_id=f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+            started_at=started_at,
+            manifest_number=newest_manifest_number(args.output) + 1,
+            carried=carried_fields(inputs),
+            decode=DecodeConfig(
+                jpeg_dct=args.jpeg_dct,
+                orientation=args.orientation,
+                max_pixels=args.max_pixels,
+            ),
+            max_file_bytes=args.max_file_bytes,
+            progress_folder=progress_folder,
+        )
+        _open_run_folder(config, args)
+    except (*_KNOWN_ERRORS, LedgerError, ModelCardError) as error:
+        raise UsageError(str(error)) from error
+    return config
+
+
+def read_counters(result: PipelineResult) -> dict[str, int]:
+    """Return the committed values of the job's counters by name."""
+    counters = result.metrics().query()["counters"]
+    totals: dict[str, int] = {}
+    for counter in counters:
+        name = counter.key.metric.name
+        totals[name] = totals.get(name, 0) + counter.result
+    return totals
+
+
+def _models(arguments: Sequence[str]) -> tuple[ScoringModel, ...]:
+    """Read every model file once, so that a bad one stops the job before it starts."""
+    models: dict[str, ScoringModel] = {}
+    for argument in arguments:
+        named = re.fullmatch(r"([A-Za-z0-9_-]+)=(.+)", argument, re.DOTALL)
+        uri = named[2] if named else argument
+        model = load_model(uri)
+        name = require_model_name(named[1] if named else model.card.name)
+        if name in models:
+            raise UsageError(
+                f"two models would be called {name!r}; name them apart: "
+                f"--model {name}_a={models[name].uri} --model {name}_b={uri}"
+            )
+        columns = LedgerModel(
+            name=name,
+            digest=model.digest,
+            has_distribution=model.config.output_count > 1,
+        )
+        models[name] = ScoringModel(
+            uri=uri, columns=columns, config=model.config, card=model.card
+        )
+    return tuple(models.values())
+
+
+def _open_run_folder(config: ScoringConfig, args: argparse.Namespace) -> None:
+    """Write down what the run was told; an output that cannot be written fails here."""
+    uri = join(config.output, f"runs/{config.run_id}/run.json")
+    told = {k: v for k, v in vars(args).items() if k not in ("run", "flags")}
+    storage_for(uri).write(uri, json.dumps(told, indent=1).encode())
+
+
+def _report_failure(error: Exception) -> int:
+    """Say why the job failed: one line if it is a known cause, else everything."""
+    cause = one_line_cause(error, _KNOWN_ERRORS)
+    if cause is None:
+        traceback.print_exception(error)
+        cause = "the job failed, see the traceback above; nothing was published"
+    print(f"musiq score: error: {cause}", file=sys.stderr)
+    return 1

@@ -1,0 +1,17 @@
+"""One contract for local disk and object stores."""
+
+from pipelines.storage.contract import StorageError, StoredObject
+from pipelines.storage.globs import Glob, has_magic
+from pipelines.storage.stores import Storage, storage_for
+from pipelines.storage.uris import join, resolve
+
+__all__ = [
+    "Glob",
+    "Storage",
+    "StorageError",
+    "StoredObject",
+    "has_magic",
+    "join",
+    "resolve",
+    "storage_for",
+]

@@ -1,0 +1,39 @@
+"""Which store a URI belongs to."""
+
+import functools
+
+from pipelines.storage.contract import Storage, StorageError
+from pipelines.storage.local import LocalStorage
+from pipelines.storage.uris import scheme_of
+
+
+def storage_for(uri: str) -> Storage:
+    """Return the store of a URI, one object a process.
+
+    Raises:
+      StorageError: If its scheme is unknown or its client is not installed.
+    """
+    scheme = scheme_of(uri)
+    if scheme in ("", "file"):
+        return _local()
+    if scheme == "gs":
+        return _google_cloud()
+    raise StorageError(
+        f"{scheme}:// is not supported; use a local path or gs:// instead"
+    )
+
+
+@functools.cache
+def _local() -> LocalStorage:
+    return LocalStorage()
+
+
+@functools.cache
+def _google_cloud() -> Storage:
+    try:
+        from pipelines.storage.google_cloud import GoogleCloudStorage
+    except ImportError as error:
+        raise StorageError(
+            "gs:// needs the google-cloud-storage package: pip install 'musiq[gcp]'"
+        ) from error
+    return GoogleCloudStorage()
