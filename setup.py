@@ -36,6 +36,7 @@ setup(
     ],
     install_requires=[
         "apache-beam>=2.77,<2.78",
+        "filelock>=3.20",
         "flax>=0.12",
         "jax>=0.10",
         "numpy>=2",

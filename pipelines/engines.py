@@ -1,13 +1,14 @@
 """From Beam options to the runner that executes a job."""
 
 import argparse
+import contextlib
+import io
 import logging
 import os
 import re
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from apache_beam.options.pipeline_options import (
     DirectOptions,
@@ -28,6 +29,7 @@ from apache_beam.transforms.environments import (
 )
 
 from pipelines.arguments import UsageError, flags_of, refuse_unknown
+from pipelines.quiet_beam import no_log_warnings
 
 EMBEDDED_NAMES = frozenset({None, "DirectRunner", "EmbeddedRunner"})
 _WORKER_MODULE = "pipelines.embedded_worker"
@@ -56,12 +58,15 @@ def parse_beam_options(
       UsageError: If Beam does not know an argument either, or refuses its value.
     """
     parsers: list[argparse.ArgumentParser] = []
+    said = io.StringIO()  # Beam's usage is two pages; its last line says what is wrong
     try:
-        options = PipelineOptions(list(arguments))
-        options.get_all_options(add_extra_args_fn=parsers.append)
-        _, unknown = parsers[0].parse_known_args(arguments)
+        with contextlib.redirect_stderr(said), no_log_warnings():
+            options = PipelineOptions(list(arguments))
+            options.get_all_options(add_extra_args_fn=parsers.append)
+            _, unknown = parsers[0].parse_known_args(arguments)
     except SystemExit as error:
-        raise UsageError("Beam refuses an option, see its message above") from error
+        _, _, reason = said.getvalue().strip().rpartition("error: ")
+        raise UsageError(f"Beam refuses an option: {reason}") from error
     refuse_unknown(program, unknown, [*own_flags, *flags_of(parsers[0])])
     return options
 
@@ -89,15 +94,11 @@ def limit_to_one_thread() -> None:
     """Make JAX and numpy in this process and its children use one thread each.
 
     One single-threaded process a core does 1.8 times the work of one process with two
-    threads. Call before JAX starts. Compiled programs are kept between runs, so that
-    a scheduled job compiles once.
+    threads. Call before JAX is imported.
     """
     os.environ["NPROC"] = "1"
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "musiq")
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "compiled"))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 

@@ -60,6 +60,9 @@ class ImageFailure(Exception):
         )
         super().__init__(failure, printable[:DETAIL_MAX_CHARACTERS])
 
+    def __str__(self) -> str:
+        return self.detail
+
     @property
     def failure(self) -> Failure:
         """The reason, from the closed list."""

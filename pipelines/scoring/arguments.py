@@ -106,6 +106,9 @@ def add_program(programs: Any, name: str) -> None:
 def _run(args: argparse.Namespace, rest: list[str]) -> int:
     if not args.models:
         raise UsageError(_NO_MODEL)
+    from pipelines.compilation_cache import use_compilation_cache
+
+    use_compilation_cache()
     from pipelines import quiet_beam  # noqa: F401 - before other imports of Beam
     from pipelines.scoring import command
 

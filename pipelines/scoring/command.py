@@ -35,10 +35,17 @@ from pipelines.ledger_folder import (
 from pipelines.models.command import load_model
 from pipelines.scoring.config import ScoringConfig, ScoringModel
 from pipelines.scoring.flow import score_photos
-from pipelines.scoring.inputs import InputError, carried_fields, resolve_inputs
+from pipelines.scoring.inputs import (
+    Input,
+    InputError,
+    InputKind,
+    carried_fields,
+    resolve_inputs,
+)
 from pipelines.scoring.show_progress import show_progress
 from pipelines.scoring.summary import RunSummary, print_summary
-from pipelines.storage import StorageError, join, storage_for
+from pipelines.storage import StorageError, join, resolve, storage_for
+from schemas.failures import ImageFailure
 from schemas.ledger import LedgerError, LedgerModel
 from schemas.manifest import ManifestError
 from schemas.model_card import ModelCardError, require_model_name
@@ -106,14 +113,16 @@ def build_config(
     """
     started_at = datetime.datetime.now(datetime.UTC)
     try:
+        output = resolve(args.output, base=None)
         inputs = resolve_inputs(args.inputs, uri_column=args.uri_column)
+        _require_apart(output, inputs)
         config = ScoringConfig(
             inputs=inputs,
-            output=args.output,
+            output=output,
             models=_models(args.models),
             run_id=f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
             started_at=started_at,
-            manifest_number=newest_manifest_number(args.output) + 1,
+            manifest_number=newest_manifest_number(output) + 1,
             carried=carried_fields(inputs),
             decode=DecodeConfig(
                 jpeg_dct=args.jpeg_dct,
@@ -124,7 +133,7 @@ def build_config(
             progress_folder=progress_folder,
         )
         _open_run_folder(config, args)
-    except (*_KNOWN_ERRORS, LedgerError, ModelCardError) as error:
+    except (*_KNOWN_ERRORS, LedgerError, ModelCardError, ImageFailure) as error:
         raise UsageError(str(error)) from error
     return config
 
@@ -161,6 +170,16 @@ def _models(arguments: Sequence[str]) -> tuple[ScoringModel, ...]:
             uri=uri, columns=columns, config=model.config, card=model.card
         )
     return tuple(models.values())
+
+
+def _require_apart(output: str, inputs: Sequence[Input]) -> None:
+    """Refuse an output that the next run would take for input."""
+    for one in inputs:
+        if one.kind is InputKind.FOLDER and join(output, "").startswith(one.uri):
+            raise UsageError(
+                f"--output {output} lies inside --input {one.uri}, so the next run "
+                "would list the ledger's own files; choose a folder beside it"
+            )
 
 
 def _open_run_folder(config: ScoringConfig, args: argparse.Namespace) -> None:

@@ -3,65 +3,24 @@
 import jax
 import numpy as np
 import pytest
-from flax.traverse_util import flatten_dict
 from helpers.golden_models import VARIANTS, golden_patches, image_names, mode_of
+from helpers.make_images import noise
 from helpers.shared_data import golden
+from helpers.tiny_models import TINY, tiny_model_file
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from musiq_core.config import ModelConfig, PreprocessingConfig
 from musiq_core.model import Musiq
-from musiq_core.model_file import read_model_file, write_model_file
+from musiq_core.model_file import read_model_file
 from musiq_core.packed_transformer import ROW_TAIL
 from musiq_core.packing import CAPACITIES, MAX_IMAGES
 from musiq_core.patches import extract_patches
 from musiq_core.scorer import Scorer
 
-TINY = ModelConfig(
-    preprocessing=PreprocessingConfig(scales=(64, 96)),
-    output_count=5,
-    stem_width=32,
-    patch_features=64,
-    hidden_size=48,
-    layer_count=3,
-    head_count=4,
-    mlp_size=64,
-)
-
-
-def random_model(config: ModelConfig, seed: int = 0):
-    tokens = np.zeros((1, 1), np.int32)
-    pixels = np.zeros((1, 1, config.preprocessing.patch_size**2 * 3), np.float32)
-    variables = jax.jit(Musiq(config).init)(
-        jax.random.key(seed), pixels, tokens, tokens, np.ones((1, 1), bool)
-    )
-    random = np.random.default_rng(seed)
-    parameters = {
-        name: (np.asarray(leaf) + random.normal(0, 0.1, leaf.shape)).astype(np.float32)
-        for name, leaf in flatten_dict(variables["params"], sep="/").items()
-    }
-    return read_model_file(
-        write_model_file(
-            parameters,
-            config,
-            name="tiny",
-            score_range=(1, 5),
-            higher_is_better=True,
-            training_data="none",
-            licence="none",
-            source="test",
-        )
-    )
-
-
-def random_image(height: int, width: int, seed: int = 0) -> np.ndarray:
-    random = np.random.default_rng((height, width, seed))
-    return random.integers(0, 256, (height, width, 3), np.uint8)
-
 
 @pytest.fixture(scope="module")
 def tiny_scorer() -> Scorer:
-    return Scorer(random_model(TINY))
+    return Scorer(read_model_file(tiny_model_file()))
 
 
 @pytest.mark.parametrize("dct", ["fast", "accurate"])
@@ -79,7 +38,7 @@ def test_scores_equal_the_published_ones(variant, dct, golden_scorer):
 def test_the_packed_program_equals_the_linen_model(tiny_scorer):
     model = tiny_scorer.model
     sizes = [(40, 70), (7, 500), (450, 450)]
-    images = [extract_patches(random_image(*s), TINY.preprocessing) for s in sizes]
+    images = [extract_patches(noise(*s), TINY.preprocessing) for s in sizes]
     for patches, score in zip(images, tiny_scorer.score(images), strict=True):
         logits = jax.jit(Musiq(model.config).apply)(
             model.variables,
@@ -105,7 +64,7 @@ def test_the_packed_program_equals_the_linen_model(tiny_scorer):
 )
 def test_company_and_order_do_not_change_a_score(tiny_scorer, sizes, random):
     images = [
-        extract_patches(random_image(*size, seed), TINY.preprocessing)
+        extract_patches(noise(*size, seed), TINY.preprocessing)
         for seed, size in enumerate(sizes)
     ]
     together = [score.value for score in tiny_scorer.score(images)]
@@ -130,9 +89,9 @@ def test_another_capacity_does_not_change_a_score(golden_scorer):
 
 
 def test_two_capacities_need_three_compilations_and_padding_is_a_tail():
-    scorer = Scorer(random_model(TINY))
+    scorer = Scorer(read_model_file(tiny_model_file()))
     scorer.compile()
-    small = extract_patches(random_image(100, 100), TINY.preprocessing)
+    small = extract_patches(noise(100, 100), TINY.preprocessing)
     rows = small.token_count + 1
     scorer.score([small])
     scorer.score([small] * MAX_IMAGES)
@@ -140,13 +99,13 @@ def test_two_capacities_need_three_compilations_and_padding_is_a_tail():
     assert rows * MAX_IMAGES <= CAPACITIES[0]
     assert scorer.statistics.computed_tokens == computed
     assert scorer.statistics.compilations == 2
-    large = extract_patches(random_image(2100, 2100), TINY.preprocessing)
+    large = extract_patches(noise(2100, 2100), TINY.preprocessing)
     scorer.score([large])
     assert scorer.statistics.compilations == 3
     assert scorer.statistics.images == MAX_IMAGES + 2
 
 
 def test_more_than_a_packed_sequence_holds_is_refused(tiny_scorer):
-    small = extract_patches(random_image(8, 8), TINY.preprocessing)
+    small = extract_patches(noise(8, 8), TINY.preprocessing)
     with pytest.raises(ValueError, match=f"at most {MAX_IMAGES} images"):
         tiny_scorer.score([small] * (MAX_IMAGES + 1))

@@ -1,0 +1,61 @@
+"""Runs the `musiq` command and reads the ledger that it leaves."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """The one line on stderr."""
+        [line] = self.err.splitlines()
+        return line
+
+    @property
+    def summary(self) -> dict:
+        """What --json printed."""
+        return json.loads(self.out)
+
+
+def run_musiq(*arguments: object, env: dict | None = None, cwd=None) -> Outcome:
+    """Run the command in a process of its own, as a user does."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | (env or {}),
+        cwd=cwd,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def manifest_of(ledger: Path) -> dict:
+    """The newest manifest."""
+    newest = max((ledger / "_manifests").iterdir())
+    return json.loads(newest.read_text())
+
+
+def table_of(ledger: Path) -> pa.Table:
+    """All rows that the newest manifest names."""
+    files = manifest_of(ledger)["files"]
+    return pa.concat_tables([pq.read_table(ledger / file["path"]) for file in files])
+
+
+def rows_by_key(ledger: Path) -> dict[str, dict]:
+    rows = table_of(ledger).to_pylist()
+    assert len({row["uri"] for row in rows}) == len(rows)
+    return {row["key"]: row for row in rows}
