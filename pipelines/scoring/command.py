@@ -119,7 +119,7 @@ def build_config(
         config = ScoringConfig(
             inputs=inputs,
             output=output,
-            models=_models(args.models),
+            models=read_models(args.models),
             run_id=f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
             started_at=started_at,
             manifest_number=newest_manifest_number(output) + 1,
@@ -148,8 +148,13 @@ def read_counters(result: PipelineResult) -> dict[str, int]:
     return totals
 
 
-def _models(arguments: Sequence[str]) -> tuple[ScoringModel, ...]:
-    """Read every model file once, so that a bad one stops the job before it starts."""
+def read_models(arguments: Sequence[str]) -> tuple[ScoringModel, ...]:
+    """Read every `[NAME=]FILE` once: a bad file stops the job before it starts.
+
+    Raises:
+      UsageError: If a file cannot be used, or two models would have one name.
+      ModelCardError: If a name cannot name a column.
+    """
     models: dict[str, ScoringModel] = {}
     for argument in arguments:
         named = re.fullmatch(r"([A-Za-z0-9_-]+)=(.+)", argument, re.DOTALL)

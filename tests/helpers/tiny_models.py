@@ -1,4 +1,4 @@
-"""A small MUSIQ with random parameters: the real architecture, scored in milliseconds."""
+"""A small MUSIQ with random parameters: the real architecture, quick to score."""
 
 import functools
 

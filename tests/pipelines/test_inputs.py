@@ -168,6 +168,6 @@ def test_one_column_of_two_types_is_told(photos):
     (photos / "a.csv").write_text("path,label\nimage-000.png,1\n")
     write_parquet(photos / "b.parquet")
     with pytest.raises(
-        InputError, match="column 'label' is int64 in .*b.parquet but string"
+        InputError, match=r"column 'label' is int64 in .*b\.parquet but string"
     ):
         refs(photos / "a.csv", photos / "b.parquet", uri_column="path")

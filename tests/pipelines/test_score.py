@@ -5,6 +5,8 @@ import os
 import random
 import shutil
 import stat
+import subprocess
+import sys
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,11 +14,14 @@ from helpers.make_images import encoded, noise, write_images
 from helpers.run_musiq import manifest_of, rows_by_key, run_musiq, table_of
 from helpers.shared_data import bad_inputs
 from helpers.tiny_models import TINY, tiny_model_file
+from PIL import Image
 
 from musiq_core.image import decode_image
 from musiq_core.model_file import read_model_file
 from musiq_core.patches import extract_patches
 from musiq_core.scorer import Scorer
+from pipelines.scoring.command import read_models
+from pipelines.scoring.score import load_scorer
 
 COUNTS = ("named", "duplicates", "listed", "scored", "failed")
 
@@ -155,8 +160,6 @@ def test_repeats_give_one_row_and_the_first_mention_wins(model, photos, tmp_path
 
 
 def test_orientation_and_dct_are_choices(model, tmp_path):
-    from PIL import Image
-
     exif = Image.Exif()
     exif[0x0112] = 6
     photo = encoded(noise(40, 90), "JPEG", exif=exif)
@@ -211,12 +214,9 @@ def test_an_output_that_fails_in_mid_run_is_one_line_and_nothing_is_published(
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "from pipelines.cli import main; sys.exit(main(sys.argv[1:]))"
     )
-    import subprocess
-    import sys
-
+    arguments = ["score", "--input", photos, "--output", ledger, "--model", model]
     done = subprocess.run(
-        [sys.executable, "-c", limited, "score", "--input", str(photos)]
-        + ["--output", str(ledger), "--model", str(model), "--workers", "1"],
+        [sys.executable, "-c", limited, *map(str, arguments), "--workers", "1"],
         capture_output=True,
         text=True,
         env=os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"},
@@ -315,12 +315,9 @@ def test_hyphens_are_accepted_and_beam_options_pass_through(model, photos, tmp_p
 
 
 def test_a_replaced_model_file_fails_the_run(model, photos, tmp_path):
-    from pipelines.scoring.command import _models
-    from pipelines.scoring.score import load_scorer
-
     path = tmp_path / "model.safetensors"
     shutil.copy(model, path)
-    [pinned] = _models([str(path)])
+    [pinned] = read_models([str(path)])
     path.write_bytes(tiny_model_file(name="other"))
     with pytest.raises(Exception, match="was replaced while the run was going on"):
         load_scorer(pinned)

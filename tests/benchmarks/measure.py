@@ -1,0 +1,80 @@
+"""Runs a program and watches what it costs."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+_INTERVAL_SECONDS = 0.1
+_GEMM = """
+import os, sys, time
+os.environ.update(NPROC="1", OPENBLAS_NUM_THREADS="1")
+import jax, jax.numpy as jnp
+x, w = jnp.ones((4096, 384)), jnp.ones((384, 1152))
+f = jax.jit(lambda x, w: x @ w)
+f(x, w).block_until_ready()
+best = 1e9
+end = time.time() + 4
+while time.time() < end:
+    start = time.perf_counter()
+    for _ in range(4):
+        f(x, w).block_until_ready()
+    best = min(best, (time.perf_counter() - start) / 4)
+print(2 * 4096 * 384 * 1152 / best / 1e9)
+"""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One run of a program.
+
+    Attributes:
+      summary: The JSON that it printed.
+      launcher_mib: Peak resident memory of the process itself.
+      worker_mib: Peak resident memory of its largest child.
+    """
+
+    summary: dict
+    launcher_mib: float
+    worker_mib: float
+
+
+def measure(arguments: Sequence[object]) -> Measured:
+    """Run `musiq` with arguments and sample the memory of all its processes."""
+    command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
+    root = Path(__file__).parents[2]
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=root
+    )
+    process = psutil.Process(running.pid)
+    launcher, worker = 0, 0
+    while running.poll() is None:
+        try:
+            launcher = max(launcher, process.memory_info().rss)
+            children = process.children(recursive=True)
+            worker = max([worker, *(child.memory_info().rss for child in children)])
+        except psutil.NoSuchProcess:
+            pass  # it ended between two looks
+        time.sleep(_INTERVAL_SECONDS)
+    assert running.stdout is not None
+    out = running.stdout.read()
+    if running.returncode:
+        raise RuntimeError(f"{command} exited with {running.returncode}")
+    mib = 2**20
+    return Measured(
+        summary=json.loads(out), launcher_mib=launcher / mib, worker_mib=worker / mib
+    )
+
+
+def gemm_gflops(processes: int) -> float:
+    """Float32 matrix product rate of single-threaded processes side by side, summed."""
+    running = [
+        subprocess.Popen([sys.executable, "-c", _GEMM], stdout=subprocess.PIPE)
+        for _ in range(processes)
+    ]
+    return sum(float(one.communicate()[0]) for one in running)
