@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 
-from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.image_ref import ImageRef, with_object
 from pipelines.storage import storage_for
 from schemas.failures import ImageFailure
 from schemas.ledger import LedgerRow
@@ -34,17 +34,12 @@ def fetch_image(ref: ImageRef, *, max_file_bytes: int) -> FetchedImage | LedgerR
         return ref.row().failed(*ref.refusal)
     try:
         data, found = storage_for(ref.uri).read(
-            ref.uri, generation=ref.generation, max_bytes=max_file_bytes
+            ref.uri, listed=ref.listed, max_bytes=max_file_bytes
         )
     except ImageFailure as failure:
         return ref.row().failed(failure.failure, failure.detail)
-    row = dataclasses.replace(
-        ref.row(),
-        size_bytes=found.size_bytes,
-        generation=found.generation,
-        modified_at=found.modified_at,
-        sha256=hashlib.sha256(data).hexdigest(),
-    )
+    digest = hashlib.sha256(data).hexdigest()
+    row = dataclasses.replace(with_object(ref.row(), found), sha256=digest)
     return FetchedImage(row=row, data=data)
 
 

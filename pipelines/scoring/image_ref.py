@@ -1,9 +1,9 @@
 """One input of the scoring job: all that crosses a shuffle before scoring."""
 
 import dataclasses
-import datetime
 from typing import Any
 
+from pipelines.storage import StoredObject
 from schemas.failures import Failure
 from schemas.ledger import LedgerRow
 
@@ -17,9 +17,7 @@ class ImageRef:
       key: The image's name as the input gave it.
       order: Input number and place within it; of repeats, the first is kept.
       carried: Values of the carried columns, in the ledger schema's order.
-      size_bytes: Size that the listing gave, None if it gave none.
-      generation: Version that the listing gave; reading is pinned to it.
-      modified_at: Time of last change that the listing gave, UTC.
+      listed: What a listing said of the object; reading is pinned to that.
       refusal: Why the image must not be opened, with a detail; None if it may be.
     """
 
@@ -27,18 +25,20 @@ class ImageRef:
     key: str
     order: tuple[int, int]
     carried: tuple[Any, ...] = ()
-    size_bytes: int | None = None
-    generation: str | None = None
-    modified_at: datetime.datetime | None = None
+    listed: StoredObject | None = None
     refusal: tuple[Failure, str] | None = None
 
     def row(self) -> LedgerRow:
         """Return the ledger row of this input with all that is known so far."""
-        return LedgerRow(
-            uri=self.uri,
-            key=self.key,
-            carried=self.carried,
-            size_bytes=self.size_bytes,
-            generation=self.generation,
-            modified_at=self.modified_at,
-        )
+        row = LedgerRow(uri=self.uri, key=self.key, carried=self.carried)
+        return with_object(row, self.listed) if self.listed else row
+
+
+def with_object(row: LedgerRow, found: StoredObject) -> LedgerRow:
+    """Return a row that says which object it is about."""
+    return dataclasses.replace(
+        row,
+        size_bytes=found.size_bytes,
+        generation=found.generation,
+        modified_at=found.modified_at,
+    )

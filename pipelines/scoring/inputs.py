@@ -159,9 +159,7 @@ def _list_objects(one: Input) -> Iterator[ImageRef]:
             key=found.uri.removeprefix(prefix),
             order=(one.number, place),
             carried=nothing_carried,
-            size_bytes=found.size_bytes,
-            generation=found.generation,
-            modified_at=found.modified_at,
+            listed=found,
         )
 
 

@@ -5,6 +5,8 @@ import datetime
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
+from schemas.failures import Failure, ImageFailure
+
 
 class StorageError(Exception):
     """A store cannot do what the program needs; one line says what, where and why."""
@@ -25,6 +27,19 @@ class StoredObject:
     size_bytes: int
     generation: str
     modified_at: datetime.datetime
+
+
+def require_size(found: StoredObject, max_bytes: int) -> None:
+    """Refuse an object before it is read.
+
+    Raises:
+      ImageFailure: `too_large` if it has more than `max_bytes`.
+    """
+    if found.size_bytes > max_bytes:
+        raise ImageFailure(
+            Failure.TOO_LARGE,
+            f"{found.size_bytes} bytes exceed the limit of {max_bytes}",
+        )
 
 
 class Storage(Protocol):
@@ -51,14 +66,18 @@ class Storage(Protocol):
         ...
 
     def read(
-        self, uri: str, *, generation: str | None, max_bytes: int
+        self, uri: str, *, listed: StoredObject | None, max_bytes: int
     ) -> tuple[bytes, StoredObject]:
         """Read a whole object for scoring.
 
         Args:
           uri: The object.
-          generation: The version that must be read, None for the current one.
+          listed: What a listing said of it: exactly that generation is read, and the
+            store is not asked again. None reads the current generation.
           max_bytes: Larger objects are refused unread.
+
+        Returns:
+          The bytes and what they are: `listed`, if that was given.
 
         Raises:
           ImageFailure: If this object cannot be read; others may be.

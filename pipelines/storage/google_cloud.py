@@ -15,7 +15,7 @@ from google.cloud.storage import Blob, Bucket, Client
 from google.cloud.storage.exceptions import DataCorruption
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from pipelines.storage.contract import StorageError, StoredObject
+from pipelines.storage.contract import StorageError, StoredObject, require_size
 from schemas.failures import Failure, ImageFailure
 
 _FIELDS = "items(name,size,generation,updated),nextPageToken"
@@ -64,29 +64,23 @@ class GoogleCloudStorage:
         return next(self.list(uri), None) is not None
 
     def read(
-        self, uri: str, *, generation: str | None, max_bytes: int
+        self, uri: str, *, listed: StoredObject | None, max_bytes: int
     ) -> tuple[bytes, StoredObject]:
         """Read a whole object, pinned to its generation, its CRC32C checked."""
         bucket, name = _split(uri)
         with _failures_of_one_object():
-            blob = self._blob(bucket, name)
-            blob.reload(retry=self._retry, timeout=_TIMEOUT_SECONDS)
-            found = _object(blob)
-            if generation is not None and found.generation != generation:
-                raise ImageFailure(
-                    Failure.CHANGED, "the object was replaced after it was listed"
+            found = listed or self._current(bucket, name)
+            require_size(found, max_bytes)
+            try:
+                data = self._blob(bucket, name).download_as_bytes(
+                    if_generation_match=int(found.generation),
+                    checksum="crc32c",
+                    retry=self._retry,
+                    timeout=_TIMEOUT_SECONDS,
                 )
-            if found.size_bytes > max_bytes:
-                raise ImageFailure(
-                    Failure.TOO_LARGE,
-                    f"{found.size_bytes} bytes exceed the limit of {max_bytes}",
-                )
-            data = blob.download_as_bytes(
-                if_generation_match=int(found.generation),
-                checksum="crc32c",
-                retry=self._retry,
-                timeout=_TIMEOUT_SECONDS,
-            )
+            except api.NotFound:
+                self._current(bucket, name)  # not there at all, or replaced?
+                raise api.PreconditionFailed("replaced") from None
         if len(data) != found.size_bytes:
             raise ImageFailure(
                 Failure.READ_ERROR, f"{len(data)} of {found.size_bytes} bytes arrived"
@@ -135,6 +129,11 @@ class GoogleCloudStorage:
     def _blob(self, bucket: str, name: str) -> Blob:
         return self._bucket(bucket).blob(name)
 
+    def _current(self, bucket: str, name: str) -> StoredObject:
+        blob = self._blob(bucket, name)
+        blob.reload(retry=self._retry, timeout=_TIMEOUT_SECONDS)
+        return _object(blob)
+
     @contextlib.contextmanager
     def _errors_at(
         self, action: str, uri: str, *, let_pass: type[Exception] | tuple = ()
@@ -175,7 +174,7 @@ def _failures_of_one_object() -> Iterator[None]:
         ) from error
     except api.PreconditionFailed as error:
         raise ImageFailure(
-            Failure.CHANGED, "the object was replaced while it was read"
+            Failure.CHANGED, "the object was replaced after it was listed"
         ) from error
     except (*_ERRORS, OSError) as error:
         raise ImageFailure(

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pipelines.storage.contract import StorageError, StoredObject
+from pipelines.storage.contract import StorageError, StoredObject, require_size
 from pipelines.storage.uris import path_of_uri, uri_of_path
 from schemas.failures import Failure, ImageFailure
 
@@ -52,7 +52,7 @@ class LocalStorage:
         return os.path.isdir(path_of_uri(uri))
 
     def read(
-        self, uri: str, *, generation: str | None, max_bytes: int
+        self, uri: str, *, listed: StoredObject | None, max_bytes: int
     ) -> tuple[bytes, StoredObject]:
         """Read a whole regular file; pipes and devices are refused without waiting."""
         path = path_of_uri(uri)
@@ -60,7 +60,7 @@ class LocalStorage:
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with open(descriptor, "rb") as file:
                 found = _object(path, os.fstat(descriptor))
-                _require_readable(os.fstat(descriptor), found, generation, max_bytes)
+                _require_readable(os.fstat(descriptor), found, listed, max_bytes)
                 data = file.read(found.size_bytes + 1)
                 after = _object(path, os.fstat(descriptor))
         except OSError as error:
@@ -130,17 +130,16 @@ class LocalStorage:
 
 
 def _require_readable(
-    status: os.stat_result, found: StoredObject, generation: str | None, max_bytes: int
+    status: os.stat_result,
+    found: StoredObject,
+    listed: StoredObject | None,
+    max_bytes: int,
 ) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise ImageFailure(Failure.UNREADABLE, "not a regular file")
-    if generation is not None and found.generation != generation:
+    if listed is not None and found != listed:
         raise ImageFailure(Failure.CHANGED, "the file changed after it was listed")
-    if found.size_bytes > max_bytes:
-        raise ImageFailure(
-            Failure.TOO_LARGE,
-            f"{found.size_bytes} bytes exceed the limit of {max_bytes}",
-        )
+    require_size(found, max_bytes)
 
 
 def _listed(entry: os.DirEntry[bytes]) -> StoredObject:

@@ -38,9 +38,8 @@ def test_a_folder_is_listed_to_the_bottom_with_keys_below_it(photos):
         *("image-000.png", "image-001.png", "image-002.png"),
     ]
     assert found[0].uri == f"{photos}/deep/image-000.png"
-    assert found[0].size_bytes == (photos / "deep/image-000.png").stat().st_size
-    assert found[0].generation
-    assert found[0].modified_at.tzinfo is datetime.UTC
+    assert found[0].listed.size_bytes == (photos / "deep/image-000.png").stat().st_size
+    assert found[0].listed.modified_at.tzinfo is datetime.UTC
 
 
 def test_globs_go_through_folders_and_name_what_they_match(photos):
@@ -76,7 +75,7 @@ def test_a_list_names_one_uri_a_line_relative_to_itself(photos):
     ]
     assert found[0].uri == f"{photos}/image-000.png"
     assert found[2].uri == f"{photos}/name with # and [1] and  spaces.png"
-    assert found[0].size_bytes is None
+    assert found[0].listed is None
 
 
 def test_csv_columns_are_carried_as_the_text_they_are(photos):
