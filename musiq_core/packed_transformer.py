@@ -160,6 +160,8 @@ def _online_softmax(
         logits = jnp.einsum("hqe,hke->hqk", query_HxQxE, key)
         is_key = offset + jnp.arange(_KEY_BLOCK) < key_count
         logits = jnp.where(is_key, logits, _NEVER)
+        # Rows past the end may be another image's; its NaN times weight 0 is NaN.
+        value = jnp.where(is_key[:, None], value, 0)
         new_highest = jnp.maximum(highest, logits.max(axis=-1, keepdims=True))
         weights = jnp.exp(logits - new_highest)
         shrink = jnp.exp(highest - new_highest)

@@ -1,0 +1,91 @@
+"""Fetch, prepare and score as pure functions."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from helpers.make_images import encoded, noise
+from helpers.tiny_models import TINY, random_parameters, tiny_model_file
+
+from musiq_core.config import PreprocessingConfig
+from musiq_core.image import DecodeConfig
+from musiq_core.model_file import read_model_file
+from musiq_core.scorer import Scorer
+from pipelines.scoring import prepare
+from pipelines.scoring.fetch import FetchedImage, fetch_image
+from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.prepare import PreparedImage, prepare_image
+from pipelines.scoring.score import score_images
+from schemas.failures import Failure
+from schemas.ledger import LedgerRow
+
+ROW = LedgerRow(uri="/a.png", key="a.png")
+SINGLE = dataclasses.replace(TINY, preprocessing=PreprocessingConfig(scales=()))
+
+
+def prepared(data: bytes, *preprocessings: PreprocessingConfig):
+    return prepare_image(
+        FetchedImage(row=ROW, data=data),
+        decode=DecodeConfig(),
+        preprocessings=preprocessings or (TINY.preprocessing,),
+    )
+
+
+def test_a_missing_file_is_a_failed_row_with_its_reason(tmp_path):
+    ref = ImageRef(uri=str(tmp_path / "absent.jpg"), key="absent.jpg", order=(0, 0))
+    row = fetch_image(ref, max_file_bytes=100)
+    assert isinstance(row, LedgerRow)
+    assert row.failure == "not_found"
+    assert row.failure_detail == "No such file or directory"
+
+
+def test_a_refused_name_is_never_opened():
+    refusal = (Failure.FORBIDDEN_URI, "http:// is not read")
+    ref = ImageRef(uri="http://h/x", key="x", order=(0, 0), refusal=refusal)
+    assert fetch_image(ref, max_file_bytes=100).failure == "forbidden_uri"
+
+
+def test_a_shape_that_fails_keeps_the_facts_found_before():
+    row = prepared(encoded(noise(1, 1000)))
+    assert row.failure == "unsupported_shape"
+    assert (row.format, row.width, row.height) == ("PNG", 1000, 1)
+    assert row.scores == ()
+
+
+def test_more_tokens_than_can_be_scored_are_too_large(monkeypatch):
+    monkeypatch.setattr(prepare, "LARGEST_TOKEN_COUNT", 10)
+    row = prepared(encoded(noise(100, 100)))
+    assert row.failure == "too_large"
+    assert "100 x 100 pixels make 29 tokens, at most 10" in row.failure_detail
+
+
+def test_each_model_sees_its_own_form_of_the_patches():
+    data = encoded(noise(70, 90))
+    models = [
+        read_model_file(tiny_model_file(config, name=name))
+        for config, name in ((TINY, "multi"), (SINGLE, "single"))
+    ]
+    scorers = [Scorer(model) for model in models]
+    image = prepared(data, TINY.preprocessing, SINGLE.preprocessing)
+    assert isinstance(image, PreparedImage)
+    assert image.row.tokens == image.token_count == image.patches[0].token_count
+    [row] = score_images([image], scorers)
+    for index, scorer in enumerate(scorers):
+        [alone] = scorer.score([image.patches[index]])
+        assert row.scores[index].value == pytest.approx(alone.value, abs=1e-6)
+
+
+def test_a_score_that_is_not_finite_fails_its_own_image_alone():
+    model = read_model_file(tiny_model_file())
+    scorer = Scorer(model)
+    good, bad = prepared(encoded(noise(40, 40))), prepared(encoded(noise(50, 50)))
+    bad.patches[0].pixels[:] = np.nan
+    scored, failed, again = score_images([good, bad, good], [scorer])
+    assert scored.failure is None
+    assert again.scores[0].value == pytest.approx(scored.scores[0].value, abs=1e-6)
+    assert failed.failure == "bad_score"
+    assert failed.scores == ()
+
+
+def test_random_parameters_leave_no_layer_without_effect():
+    assert all(np.abs(array).sum() > 0 for array in random_parameters(TINY).values())

@@ -1,0 +1,87 @@
+"""The whole job on gs://, through an emulator, equals the job on local disk."""
+
+import io
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from helpers import gcs_emulator
+from helpers.make_images import write_images
+from helpers.run_musiq import run_musiq, table_of
+from helpers.tiny_models import tiny_model_file
+
+from pipelines.storage import storage_for
+
+WHAT_A_STORE_DECIDES = {"uri", "generation", "modified_at", "run_id", "scored_at"}
+
+
+@pytest.fixture
+def bucket(gcs):
+    """A URI to write to, in this process too."""
+    with gcs_emulator.environment(gcs.env):
+        yield gcs.uri
+
+
+def read(uri: str) -> bytes:
+    with storage_for(uri).open_read(uri) as file:
+        return file.read()
+
+
+def rows_of(table: pa.Table) -> dict[str, dict]:
+    return {
+        row["key"]: {k: v for k, v in row.items() if k not in WHAT_A_STORE_DECIDES}
+        for row in table.to_pylist()
+    }
+
+
+def test_the_ledger_on_gcs_equals_the_local_one(gcs, bucket, tmp_path):
+    write_images(tmp_path / "photos", 12)
+    (tmp_path / "photos" / "b[ab]#?%20 .png").write_bytes(b"not an image")
+    (tmp_path / "photos" / "empty.jpg").write_bytes(b"")
+    (tmp_path / "model.safetensors").write_bytes(tiny_model_file())
+    storage = storage_for(bucket)
+    for path in (tmp_path / "photos").iterdir():
+        storage.write(f"{bucket}/job/photos/{path.name}", path.read_bytes())
+    storage.write(f"{bucket}/job/model.safetensors", tiny_model_file())
+
+    def run(root, workers):
+        return run_musiq(
+            *("score", "--input", f"{root}/photos", "--output", f"{root}/ledger"),
+            *("--model", f"{root}/model.safetensors", "--workers", workers, "--json"),
+            env=gcs.env,
+        )
+
+    local, remote = run(tmp_path, 1), run(f"{bucket}/job", 2)
+    assert local.code == remote.code == 0, remote.err
+    assert remote.summary["counts"] == local.summary["counts"]
+    manifest = json.loads(read(f"{bucket}/job/ledger/_manifests/00000001.json"))
+    tables = [
+        pq.read_table(io.BytesIO(read(f"{bucket}/job/ledger/{file['path']}")))
+        for file in manifest["files"]
+    ]
+    expected = rows_of(table_of(tmp_path / "ledger"))
+    found = rows_of(pa.concat_tables(tables))
+    assert len(found) == 14
+    assert found.keys() == expected.keys()
+    for key, row in found.items():
+        for column, value in row.items():
+            near = pytest.approx(expected[key][column], abs=1e-5)
+            assert value == (near if "musiq" in column else expected[key][column])
+
+
+def test_wrong_gcs_uses_are_one_line(gcs, bucket):
+    model = f"{bucket}/wrong/model.safetensors"
+    storage_for(model).write(model, tiny_model_file())
+
+    def message(given: str, model: str = model) -> str:
+        outcome = run_musiq(
+            *("score", "--input", given, "--output", f"{bucket}/out", "--model", model),
+            env=gcs.env,
+        )
+        assert outcome.code == 2
+        return outcome.error
+
+    assert "there is no such bucket" in message("gs://absent-bucket/photos/")
+    assert "no such file or folder" in message(f"{bucket}/absent/")
+    assert "there is no such object" in message(f"{bucket}/wrong/", f"{model}x")
