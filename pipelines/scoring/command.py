@@ -158,7 +158,7 @@ def read_models(arguments: Sequence[str]) -> tuple[ScoringModel, ...]:
     models: dict[str, ScoringModel] = {}
     for argument in arguments:
         named = re.fullmatch(r"([A-Za-z0-9_-]+)=(.+)", argument, re.DOTALL)
-        uri = named[2] if named else argument
+        uri = resolve(named[2] if named else argument, base=None)
         model = load_model(uri)
         name = require_model_name(named[1] if named else model.card.name)
         if name in models:

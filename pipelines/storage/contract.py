@@ -11,6 +11,13 @@ from schemas.failures import Failure, ImageFailure
 class StorageError(Exception):
     """A store cannot do what the program needs; one line says what, where and why."""
 
+    def __str__(self) -> str:
+        """Return the line; names may have line breaks, it has none."""
+        return "".join(
+            c if c.isprintable() else "\N{REPLACEMENT CHARACTER}"
+            for c in super().__str__()
+        )
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class StoredObject:

@@ -31,20 +31,27 @@ class LocalStorage:
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield all below a folder by name; links to folders are not followed."""
-        folder, _, start = path_of_uri(prefix).rpartition(b"/")
-        yield from self._list_folder(folder + b"/", start)
+        with _errors_at("list", prefix):
+            path = path_of_uri(prefix)
+            folder, start = path[: path.rfind(b"/") + 1], os.path.basename(path)
+            scans = [_scan(folder, start)]
+            while scans:
+                found = next(scans[-1], None)
+                if found is None:
+                    scans.pop()
+                elif isinstance(found, bytes):
+                    scans.append(_scan(found))
+                else:
+                    yield found
 
     def stat(self, uri: str) -> StoredObject | None:
         """Return what the disk says of one file, None for folders and missing files."""
-        path = path_of_uri(uri)
-        try:
-            status = os.stat(path)
-        except FileNotFoundError:
-            return None
-        except NotADirectoryError:
-            return None
-        except OSError as error:
-            raise _storage_error("look at", uri, error) from error
+        with _errors_at("look at", uri):
+            path = path_of_uri(uri)
+            try:
+                status = os.stat(path)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
         return None if stat.S_ISDIR(status.st_mode) else _object(path, status)
 
     def is_folder(self, uri: str) -> bool:
@@ -55,27 +62,32 @@ class LocalStorage:
         self, uri: str, *, listed: StoredObject | None, max_bytes: int
     ) -> tuple[bytes, StoredObject]:
         """Read a whole regular file; pipes and devices are refused without waiting."""
-        path = path_of_uri(uri)
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with open(descriptor, "rb") as file:
-                found = _object(path, os.fstat(descriptor))
-                _require_readable(os.fstat(descriptor), found, listed, max_bytes)
+            path = path_of_uri(uri)
+            with _open_regular(path) as file:
+                found = _object(path, os.fstat(file.fileno()))
+                if listed is not None and found != listed:
+                    raise ImageFailure(
+                        Failure.CHANGED, "the file changed after it was listed"
+                    )
+                require_size(found, max_bytes)
                 data = file.read(found.size_bytes + 1)
-                after = _object(path, os.fstat(descriptor))
+                after = _object(path, os.fstat(file.fileno()))
+        except _NotRegular as error:
+            raise ImageFailure(Failure.UNREADABLE, "not a regular file") from error
         except OSError as error:
             failure = _FAILURES.get(error.errno or 0, Failure.READ_ERROR)
-            raise ImageFailure(failure, os.strerror(error.errno or 0)) from error
+            raise ImageFailure(failure, _reason(error)) from error
+        except ValueError as error:  # a NUL, or half a surrogate pair
+            raise ImageFailure(Failure.UNSAFE_NAME, _reason(error)) from error
         if len(data) != found.size_bytes or after != found:
             raise ImageFailure(Failure.CHANGED, "the file changed while it was read")
         return data, found
 
     def open_read(self, uri: str) -> BinaryIO:
-        """Open a file."""
-        try:
-            return open(path_of_uri(uri), "rb")
-        except OSError as error:
-            raise _storage_error("read", uri, error) from error
+        """Open a regular file; pipes and devices are refused without waiting."""
+        with _errors_at("read", uri):
+            return _open_regular(path_of_uri(uri))
 
     def write(self, uri: str, data: bytes) -> None:
         """Write beside the file, then rename onto it."""
@@ -91,29 +103,13 @@ class LocalStorage:
                 return False
         return True
 
-    def _list_folder(self, folder: bytes, start: bytes = b"") -> Iterator[StoredObject]:
-        try:
-            with os.scandir(folder) as scan:
-                entries = sorted(scan, key=lambda entry: entry.name)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except OSError as error:
-            raise _storage_error("list", uri_of_path(folder), error) from error
-        for entry in entries:
-            if not entry.name.startswith(start):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from self._list_folder(entry.path + b"/")
-            elif not os.path.isdir(entry.path):
-                yield _listed(entry)
-
     @contextlib.contextmanager
     def _written_beside(self, uri: str, data: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Write a temporary file next to the wanted one and flush both to the disk."""
-        path = path_of_uri(uri)
-        folder = os.path.dirname(path)
-        temporary = os.path.join(folder, f".musiq-{uuid.uuid4().hex}".encode())
-        try:
+        with _errors_at("write", uri):
+            path = path_of_uri(uri)
+            folder = os.path.dirname(path) or b"."
+            temporary = os.path.join(folder, f".musiq-{uuid.uuid4().hex}".encode())
             os.makedirs(folder, exist_ok=True)
             try:
                 with open(temporary, "xb") as file:
@@ -125,29 +121,49 @@ class LocalStorage:
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(temporary)
-        except OSError as error:
-            raise _storage_error("write", uri, error) from error
 
 
-def _require_readable(
-    status: os.stat_result,
-    found: StoredObject,
-    listed: StoredObject | None,
-    max_bytes: int,
-) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise ImageFailure(Failure.UNREADABLE, "not a regular file")
-    if listed is not None and found != listed:
-        raise ImageFailure(Failure.CHANGED, "the file changed after it was listed")
-    require_size(found, max_bytes)
+class _NotRegular(OSError):
+    """A pipe, device, socket or folder stands where a file is needed."""
 
 
-def _listed(entry: os.DirEntry[bytes]) -> StoredObject:
-    """Describe a directory entry; a dangling link is described by itself."""
+def _open_regular(path: bytes) -> BinaryIO:
+    """Open a file, having looked at it first: opening may wait, or do things."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise _NotRegular("not a regular file")
+    file = open(path, "rb", opener=_open_without_waiting)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # exchanged in between
+        file.close()
+        raise _NotRegular("not a regular file")
+    return file
+
+
+def _open_without_waiting(path: bytes, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _scan(folder: bytes, start: bytes = b"") -> Iterator[StoredObject | bytes]:
+    """Yield what is in one folder by name, folders as paths that end with a slash."""
     try:
-        return _object(entry.path, entry.stat())
+        with os.scandir(folder or b".") as scan:
+            entries = [entry for entry in scan if entry.name.startswith(start)]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in sorted(entries, key=lambda entry: entry.name):
+        path = folder + entry.name
+        if entry.is_dir(follow_symlinks=False):
+            yield path + b"/"
+        elif not os.path.isdir(path):
+            with contextlib.suppress(FileNotFoundError):  # gone by now
+                yield _listed(path)
+
+
+def _listed(path: bytes) -> StoredObject:
+    """Describe a file; a link that leads nowhere is described by itself."""
+    try:
+        return _object(path, os.stat(path))
     except OSError:
-        return _object(entry.path, entry.stat(follow_symlinks=False))
+        return _object(path, os.lstat(path))
 
 
 def _object(path: bytes, status: os.stat_result) -> StoredObject:
@@ -170,5 +186,16 @@ def _flush_folder(folder: bytes) -> None:
         os.close(descriptor)
 
 
-def _storage_error(action: str, uri: str, error: OSError) -> StorageError:
-    return StorageError(f"cannot {action} {uri}: {os.strerror(error.errno or 0)}")
+@contextlib.contextmanager
+def _errors_at(action: str, uri: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise StorageError(f"cannot {action} {uri}: {_reason(error)}") from error
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Say what went wrong; the name is in the message already, or in the row."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "the name has characters that no file's name can have"

@@ -1,18 +1,19 @@
 """URIs of images: plain local paths and gs:// names, always literal."""
 
 import os
+import re
 import urllib.parse
 
 from schemas.failures import Failure, ImageFailure
 
 _OBJECT_STORES = ("gs",)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
 def scheme_of(uri: str) -> str:
     """Return the scheme before "://" in lower case, "" for a plain path."""
-    scheme, separator, _ = uri.partition("://")
-    is_scheme = separator and scheme.isascii() and scheme.isalnum()
-    return scheme.lower() if is_scheme else ""
+    match = _SCHEME.match(uri)
+    return match[1].lower() if match else ""
 
 
 def join(folder: str, name: str) -> str:
@@ -35,15 +36,12 @@ def resolve(text: str, *, base: str | None) -> str:
       ImageFailure: `unsafe_name` for names that no store can hold, `forbidden_uri` for
         other schemes, and for local files named by a list in an object store.
     """
-    if not text or "\0" in text:
-        raise ImageFailure(
-            Failure.UNSAFE_NAME,
-            "the name is empty" if not text else "the name has a NUL",
-        )
+    if not text:
+        raise ImageFailure(Failure.UNSAFE_NAME, "the name is empty")
     base_is_remote = base is not None and scheme_of(base) in _OBJECT_STORES
     scheme = scheme_of(text)
     if scheme in _OBJECT_STORES:
-        return text
+        return _require_storable(scheme + text[len(scheme) :])
     if scheme not in ("", "file"):
         raise ImageFailure(
             Failure.FORBIDDEN_URI,
@@ -54,9 +52,14 @@ def resolve(text: str, *, base: str | None) -> str:
             Failure.FORBIDDEN_URI, "a list in an object store names a local file"
         )
     if base_is_remote:
-        return join(base or "", text)
-    folder = path_of_uri(base) if base else os.fsencode(os.getcwd())
-    path = path_of_uri(text)
+        return _require_storable(join(base or "", text))
+    try:
+        path = path_of_uri(text)
+    except UnicodeEncodeError as error:
+        raise ImageFailure(Failure.UNSAFE_NAME, "the name is not text") from error
+    if b"\0" in path:
+        raise ImageFailure(Failure.UNSAFE_NAME, "the name has a NUL")
+    folder = path_of_uri(base) if base else os.getcwdb()
     keeps_slash = path.endswith(b"/")
     resolved = os.path.normpath(os.path.join(folder, path))
     return uri_of_path(
@@ -73,6 +76,8 @@ def uri_of_path(path: bytes) -> str:
     try:
         text = path.decode("utf-8")
     except UnicodeDecodeError:
+        text = None
+    if text is None or scheme_of(text):
         return "file://" + urllib.parse.quote_from_bytes(path)
     return text
 
@@ -81,4 +86,17 @@ def path_of_uri(uri: str) -> bytes:
     """Return the local path that a plain path or file:// URI names."""
     if scheme_of(uri) == "file":
         return urllib.parse.unquote_to_bytes(uri[len("file://") :])
-    return os.fsencode(uri)
+    return uri.encode("utf-8", "surrogateescape")
+
+
+def _require_storable(uri: str) -> str:
+    """Refuse a gs:// name that cannot be an object's, and return any other."""
+    if "\0" in uri:
+        raise ImageFailure(Failure.UNSAFE_NAME, "the name has a NUL")
+    try:
+        uri.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ImageFailure(
+            Failure.UNSAFE_NAME, "the name is not UTF-8, as gs:// names must be"
+        ) from error
+    return uri

@@ -68,6 +68,24 @@ def test_an_imported_model_says_what_it_is(folder):
     assert "27,125,057" in table.out
 
 
+def test_files_may_be_named_relative_to_the_current_folder(folder, tmp_path):
+    (tmp_path / "x.npz").write_bytes(published_npz("single_1"))
+    importing = run_musiq(
+        *("models", "import", "x.npz", "--dataset", "koniq", "--output", "x.safetensors"),
+        cwd=tmp_path,
+    )
+    assert importing.code == 0, importing.err
+    name = image_names()[0]
+    (tmp_path / "photo.png").write_bytes(golden()[f"{name}/encoded"].tobytes())
+    scoring = run_musiq(
+        *("score", "--input", "photo.png", "--output", "ledger", "--workers", 1),
+        *("--model", "x.safetensors"),
+        cwd=tmp_path,
+    )
+    assert scoring.code == 0, scoring.err
+    assert rows_by_key(tmp_path / "ledger")["photo.png"]["uri"].startswith("/")
+
+
 def test_wrong_imports_are_one_line(folder, tmp_path):
     def message(file, dataset="koniq", output="x.safetensors"):
         outcome = run_musiq(

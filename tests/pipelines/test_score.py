@@ -269,7 +269,7 @@ def test_wrong_use_is_one_line_that_names_the_thing_and_the_cure(
 
 
 def test_wrong_models_are_one_line(wrong, model, tmp_path):
-    assert "cannot read absent" in wrong(model="absent.safetensors")
+    assert "absent.safetensors: No such file" in wrong(model="absent.safetensors")
     half = tmp_path / "half.safetensors"
     half.write_bytes(model.read_bytes()[: model.stat().st_size // 2])
     assert f"model file {half}: the file is damaged" in wrong(model=half)
