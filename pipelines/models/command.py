@@ -81,6 +81,8 @@ def inspect(args: argparse.Namespace) -> int:
         print(json.dumps(facts))
         return 0
     table = rich.table.Table(title=args.file, show_header=False, title_justify="left")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in facts.items():
         table.add_row(name.replace("_", " "), _readable(value))
     rich.console.Console().print(table)

@@ -71,7 +71,8 @@ def test_an_imported_model_says_what_it_is(folder):
 def test_files_may_be_named_relative_to_the_current_folder(folder, tmp_path):
     (tmp_path / "x.npz").write_bytes(published_npz("single_1"))
     importing = run_musiq(
-        *("models", "import", "x.npz", "--dataset", "koniq", "--output", "x.safetensors"),
+        *("models", "import", "x.npz", "--dataset", "koniq"),
+        *("--output", "x.safetensors"),
         cwd=tmp_path,
     )
     assert importing.code == 0, importing.err
