@@ -28,6 +28,7 @@ setup(
     packages=[
         "musiq_core",
         "pipelines",
+        "pipelines.decoding",
         "pipelines.models",
         "pipelines.scoring",
         "pipelines.storage",

@@ -19,6 +19,7 @@ from PIL import (
     GifImagePlugin,  # noqa: F401
     Image,
     JpegImagePlugin,  # noqa: F401
+    MpoImagePlugin,  # noqa: F401
     PngImagePlugin,  # noqa: F401
     TiffImagePlugin,
     WebPImagePlugin,  # noqa: F401

@@ -90,6 +90,13 @@ def add_program(programs: Any, name: str) -> None:
         help="larger files fail as too_large, unread (default: 268435456)",
     )
     parser.add_argument(
+        "--decode_timeout_seconds",
+        type=positive(float),
+        default=10.0,
+        metavar="S",
+        help="an image that takes longer to decode fails as timeout (default: 10)",
+    )
+    parser.add_argument(
         "--workers",
         type=positive(int),
         metavar="N",

@@ -20,6 +20,7 @@ from apache_beam.runners.runner import PipelineResult, PipelineRunner
 from musiq_core.image import DecodeConfig
 from musiq_core.model_file import ModelFileError
 from pipelines.arguments import UsageError
+from pipelines.decoding import DecoderLimits
 from pipelines.engines import (
     is_embedded,
     limit_to_one_thread,
@@ -129,6 +130,7 @@ def build_config(
                 orientation=args.orientation,
                 max_pixels=args.max_pixels,
             ),
+            decoder_limits=DecoderLimits(seconds=args.decode_timeout_seconds),
             max_file_bytes=args.max_file_bytes,
             progress_folder=progress_folder,
         )

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from musiq_core.config import ModelConfig, PreprocessingConfig
 from musiq_core.image import DEFAULT_DECODING, DecodeConfig
+from pipelines.decoding import DEFAULT_LIMITS, DecoderLimits
 from pipelines.scoring.inputs import Input
 from schemas.ledger import LedgerModel, ledger_schema
 from schemas.model_card import ModelCard
@@ -43,6 +44,7 @@ class ScoringConfig:
       manifest_number: The manifest that this run will try to create.
       carried: Columns carried from the inputs to the ledger.
       decode: How files become pixels, and the limits on them.
+      decoder_limits: What decoding one image may cost.
       max_file_bytes: Larger files fail as `too_large`, unread.
       rows_per_shard: Rows of one Parquet file, about.
       progress_folder: Local folder for live counts; None on other machines' workers.
@@ -56,6 +58,7 @@ class ScoringConfig:
     manifest_number: int
     carried: tuple[pa.Field, ...] = ()
     decode: DecodeConfig = DEFAULT_DECODING
+    decoder_limits: DecoderLimits = DEFAULT_LIMITS
     max_file_bytes: int = 256 * 2**20
     rows_per_shard: int = 100_000
     progress_folder: str | None = None

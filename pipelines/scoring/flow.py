@@ -58,7 +58,11 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
         | "Fetch" >> beam.ParDo(FetchImage(max_file_bytes=config.max_file_bytes))
         | "Prepare"
         >> beam.ParDo(
-            PrepareImage(decode=config.decode, preprocessings=config.preprocessings)
+            PrepareImage(
+                decode=config.decode,
+                limits=config.decoder_limits,
+                preprocessings=config.preprocessings,
+            )
         )
         | "Score" >> beam.ParDo(ScoreImages(config, Shared()))
     )

@@ -1,14 +1,15 @@
 """Prepare: a file's bytes become patches of every scale, or a failed ledger row."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import apache_beam as beam
 
 from musiq_core.config import PreprocessingConfig
-from musiq_core.image import DecodeConfig, decode_image
+from musiq_core.image import DecodeConfig, DecodedImage
 from musiq_core.packing import LARGEST_TOKEN_COUNT
 from musiq_core.patches import Patches, count_tokens, extract_patches
+from pipelines.decoding import Decoder, DecoderLimits
 from pipelines.scoring.fetch import FetchedImage
 from schemas.failures import Failure, ImageFailure
 from schemas.ledger import LedgerRow
@@ -35,14 +36,14 @@ class PreparedImage:
 def prepare_image(
     fetched: FetchedImage,
     *,
-    decode: DecodeConfig,
+    decode: Callable[[bytes], DecodedImage],
     preprocessings: Sequence[PreprocessingConfig],
 ) -> PreparedImage | LedgerRow:
     """Decode an image and cut its patches.
 
     Args:
       fetched: The file.
-      decode: How files become pixels, and the limits on them.
+      decode: Turns a file into pixels or raises `ImageFailure`.
       preprocessings: The distinct preprocessings of the models.
 
     Returns:
@@ -51,7 +52,7 @@ def prepare_image(
     """
     row = fetched.row
     try:
-        image = decode_image(fetched.data, decode)
+        image = decode(fetched.data)
         height, width, _ = image.pixels.shape
         row = dataclasses.replace(
             row,
@@ -77,13 +78,29 @@ def prepare_image(
 
 
 class PrepareImage(beam.DoFn):
-    """`prepare_image` for every file; rows that have failed already pass through."""
+    """`prepare_image` for every file, decoding in a child process that can be killed.
+
+    Rows that have failed already pass through.
+    """
 
     def __init__(
-        self, *, decode: DecodeConfig, preprocessings: Sequence[PreprocessingConfig]
+        self,
+        *,
+        decode: DecodeConfig,
+        limits: DecoderLimits,
+        preprocessings: Sequence[PreprocessingConfig],
     ):
         self._decode = decode
+        self._limits = limits
         self._preprocessings = tuple(preprocessings)
+
+    def setup(self):
+        """Make the decoder; its child starts with the first image."""
+        self._decoder = Decoder(self._decode, self._limits)
+
+    def teardown(self):
+        """End the child; it also ends by itself when this process does."""
+        self._decoder.close()
 
     def process(
         self, element: FetchedImage | LedgerRow
@@ -93,5 +110,7 @@ class PrepareImage(beam.DoFn):
             yield element
         else:
             yield prepare_image(
-                element, decode=self._decode, preprocessings=self._preprocessings
+                element,
+                decode=self._decoder.decode,
+                preprocessings=self._preprocessings,
             )

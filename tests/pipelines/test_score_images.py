@@ -8,7 +8,7 @@ from helpers.make_images import encoded, noise
 from helpers.tiny_models import TINY, random_parameters, tiny_model_file
 
 from musiq_core.config import PreprocessingConfig
-from musiq_core.image import DecodeConfig
+from musiq_core.image import decode_image
 from musiq_core.model_file import read_model_file
 from musiq_core.scorer import Scorer
 from pipelines.scoring import prepare
@@ -26,7 +26,7 @@ SINGLE = dataclasses.replace(TINY, preprocessing=PreprocessingConfig(scales=()))
 def prepared(data: bytes, *preprocessings: PreprocessingConfig):
     return prepare_image(
         FetchedImage(row=ROW, data=data),
-        decode=DecodeConfig(),
+        decode=decode_image,
         preprocessings=preprocessings or (TINY.preprocessing,),
     )
 

@@ -1,0 +1,79 @@
+"""The decode child: a process that can do nothing but decode the bytes it is sent.
+
+It is started as a program of its own, so it holds neither JAX nor Beam nor the store's
+credentials. Once everything is imported it gives up what it could do harm with: opening
+files and sockets, writing, starting processes, memory and time without end.
+"""
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import sys
+from multiprocessing.connection import Connection
+
+from PIL import AvifImagePlugin, Image
+
+from musiq_core.image import DecodeConfig, decode_image
+from pipelines.decoding import messages
+from schemas.failures import Failure, ImageFailure
+
+_PR_SET_PDEATHSIG = 1
+_NOBODY = 65534
+
+
+def serve(connection: Connection, config: DecodeConfig, limits: dict[str, int]) -> None:
+    """Decode what comes until the parent closes the connection."""
+    Image.preinit()  # imports that Pillow would otherwise make at the first picture
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # threads count as processes
+    _give_up_powers(limits["memory_bytes"])
+    connection.send_bytes(messages.READY)
+    with contextlib.suppress(EOFError, ConnectionError):
+        while True:
+            data = connection.recv_bytes()
+            _limit_cpu(limits["cpu_seconds"])
+            try:
+                header, pixels = messages.pack_image(decode_image(data, config))
+            except ImageFailure as failure:
+                connection.send_bytes(messages.pack_failure(failure))
+            except MemoryError:
+                failure = ImageFailure(Failure.TOO_LARGE, "decoding needs more memory")
+                connection.send_bytes(messages.pack_failure(failure))
+            else:
+                connection.send_bytes(header)
+                connection.send_bytes(pixels)
+
+
+def _give_up_powers(memory_bytes: int) -> None:
+    """Limit this process for good. What is open stays open; nothing new can be."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getuid() == 0:
+        # The limit on processes does not hold for root.
+        os.setgroups([])
+        os.setgid(_NOBODY)
+        os.setuid(_NOBODY)
+        if sys.platform == "linux":  # the change of user has cleared it
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    for limit, value in (
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NPROC, 0),
+        (resource.RLIMIT_NOFILE, 0),
+    ):
+        resource.setrlimit(limit, (value, value))
+
+
+def _limit_cpu(seconds: int) -> None:
+    """Let the kernel end this process when one image takes more CPU time."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    spent = int(used.ru_utime + used.ru_stime) + 1
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (spent + seconds, hard))
+
+
+if __name__ == "__main__":
+    descriptor, settings = sys.argv[1:]
+    serve(Connection(int(descriptor)), *messages.unpack_config(settings))

@@ -1,0 +1,150 @@
+"""The parent's side of decoding: one child, watched, replaced when it dies."""
+
+import contextlib
+import dataclasses
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from musiq_core.image import DecodeConfig, DecodedImage
+from pipelines.decoding import messages
+from schemas.failures import Failure, ImageFailure
+
+_START_SECONDS = 60.0
+_ROOT = Path(__file__).parents[2]
+
+
+class DecoderError(Exception):
+    """No decode child can be started; nothing is wrong with the images."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DecoderLimits:
+    """What one image may cost.
+
+    Attributes:
+      seconds: Wall time; an image that takes longer fails as `timeout`.
+      memory_bytes: Address space of the child, the interpreter included.
+    """
+
+    seconds: float = 10.0
+    memory_bytes: int = 3 * 2**29
+
+    def __post_init__(self):
+        if self.seconds <= 0:
+            raise ValueError(f"seconds must be positive, got {self.seconds}")
+        if self.memory_bytes < 2**29:
+            raise ValueError(
+                f"memory_bytes must be at least 2**29, got {self.memory_bytes}"
+            )
+
+
+DEFAULT_LIMITS = DecoderLimits()
+
+
+class Decoder:
+    """Decodes images in a child process, which it starts when it is first needed.
+
+    Not for several threads at once.
+    """
+
+    def __init__(self, config: DecodeConfig, limits: DecoderLimits):
+        self._config = config
+        self._limits = limits
+        self._process: subprocess.Popen | None = None
+        self._connection: Connection | None = None
+
+    def decode(self, data: bytes) -> DecodedImage:
+        """Decode one file.
+
+        Raises:
+          ImageFailure: As `decode_image`, `timeout` if it took too long, or
+            `decoder_crash` if the child died over it.
+          DecoderError: If no child can be started.
+        """
+        connection = self._connection or self._start()
+        deadline = time.monotonic() + self._limits.seconds
+        try:
+            connection.send_bytes(data)
+            header = self._receive(connection, deadline)
+            fields = messages.unpack_header(header)
+            return messages.unpack_image(fields, self._receive(connection, deadline))
+        except (EOFError, ConnectionError) as error:
+            raise self._crash() from error
+        except TimeoutError as error:
+            self.close()
+            raise ImageFailure(
+                Failure.TIMEOUT, f"decoding took longer than {self._limits.seconds:g} s"
+            ) from error
+
+    def close(self) -> None:
+        """End the child, whatever it is doing."""
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _receive(self, connection: Connection, deadline: float) -> bytes:
+        if not connection.poll(max(0.0, deadline - time.monotonic())):
+            raise TimeoutError
+        return connection.recv_bytes()
+
+    def _start(self) -> Connection:
+        mine, theirs = (Connection(end.detach()) for end in socket.socketpair())
+        limits = {
+            "memory_bytes": self._limits.memory_bytes,
+            "cpu_seconds": int(self._limits.seconds) + 2,
+        }
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "pipelines.decoding.child"),
+                *(str(theirs.fileno()), messages.pack_config(self._config, limits)),
+            ],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=_bare_environment(),
+        )
+        theirs.close()
+        self._connection = mine
+        try:
+            self._receive(mine, time.monotonic() + _START_SECONDS)
+        except (EOFError, ConnectionError, TimeoutError) as error:
+            self.close()
+            raise DecoderError("no decode child can be started") from error
+        return mine
+
+    def _crash(self) -> ImageFailure:
+        """Bury the child and say what it died of."""
+        assert self._process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        code = self._process.poll()
+        self.close()
+        if code == -signal.SIGXCPU:
+            return ImageFailure(
+                Failure.TIMEOUT, f"decoding took longer than {self._limits.seconds:g} s"
+            )
+        name = signal.Signals(-code).name if code and code < 0 else f"exit {code}"
+        return ImageFailure(Failure.DECODER_CRASH, f"the decoder died ({name})")
+
+
+def _bare_environment() -> dict[str, str]:
+    """Return what the child needs to import us, and no credentials."""
+    passed = ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG")
+    kept = {name: os.environ[name] for name in passed if name in os.environ}
+    search = os.pathsep.join([str(_ROOT), *filter(None, sys.path)])
+    return kept | {
+        "PYTHONPATH": search,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }

@@ -1,0 +1,190 @@
+"""A hostile file costs one failure; the next decodes as if nothing had been."""
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from helpers.make_images import encoded, noise
+from helpers.shared_data import bad_inputs
+from PIL import Image
+
+from musiq_core.image import DecodeConfig, decode_image
+from musiq_core.image_format import ALLOWED_FORMATS
+from pipelines.decoding import Decoder, DecoderLimits
+from schemas.failures import ImageFailure
+
+ROOT = Path(__file__).parents[3]
+GOOD = encoded(noise(40, 60))
+MANY_SCANS = DecodeConfig(max_jpeg_scans=10_000)
+
+
+def slow_file() -> bytes:
+    [slow] = [bad for bad in bad_inputs() if b"slow_progressive" in bad.name]
+    return slow.data
+
+
+@pytest.fixture
+def decoder():
+    decoder = Decoder(DecodeConfig(), DecoderLimits())
+    yield decoder
+    decoder.close()
+
+
+def child_of(decoder: Decoder) -> psutil.Process:
+    decoder.decode(GOOD)
+    [child] = [
+        child
+        for child in psutil.Process().children()
+        if "pipelines.decoding.child" in child.cmdline()
+    ]
+    return child
+
+
+def assert_still_decodes(decoder: Decoder) -> None:
+    np.testing.assert_array_equal(decoder.decode(GOOD).pixels, noise(40, 60))
+
+
+@pytest.mark.parametrize("file_format", ALLOWED_FORMATS)
+def test_the_child_decodes_as_we_would(decoder, file_format):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    options = {} if file_format in ("GIF", "BMP") else {"exif": exif}
+    data = encoded(noise(50, 70), file_format, **options)
+    theirs, ours = decoder.decode(data), decode_image(data)
+    np.testing.assert_array_equal(theirs.pixels, ours.pixels)
+    assert theirs.format == ours.format == file_format
+    assert (theirs.frames, theirs.orientation) == (ours.frames, ours.orientation)
+
+
+def test_bad_inputs_end_as_they_would_here(decoder):
+    for bad in bad_inputs():
+        try:
+            decoder.decode(bad.data)
+            outcome = "score"
+        except ImageFailure as failure:
+            outcome = f"dead:{failure.failure}"
+        assert outcome in bad.allowed, bad.name
+
+
+def test_a_slow_file_is_killed_at_its_deadline():
+    decoder = Decoder(MANY_SCANS, DecoderLimits(seconds=0.5))
+    child = child_of(decoder)
+    with pytest.raises(ImageFailure) as caught:
+        decoder.decode(slow_file())
+    assert caught.value.failure == "timeout"
+    assert caught.value.detail == "decoding took longer than 0.5 s"
+    assert not child.is_running()
+    assert_still_decodes(decoder)
+    decoder.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
+def test_a_child_that_dies_costs_the_image_it_was_decoding(how):
+    decoder = Decoder(MANY_SCANS, DecoderLimits(seconds=30))
+    child = child_of(decoder)
+    threading.Timer(0.3, child.send_signal, [how]).start()
+    with pytest.raises(ImageFailure) as caught:
+        decoder.decode(slow_file())
+    assert caught.value.failure == "decoder_crash"
+    assert how.name in caught.value.detail
+    assert_still_decodes(decoder)
+    decoder.close()
+
+
+def test_more_memory_than_allowed_is_too_large():
+    decoder = Decoder(DecodeConfig(), DecoderLimits(memory_bytes=2**29))
+    blank = Image.new("RGBA", (8000, 8000))
+    with pytest.raises(ImageFailure) as caught:
+        decoder.decode(encoded(np.asarray(blank), "PNG", compress_level=1))
+    assert caught.value.failure == "too_large"
+    assert "memory" in caught.value.detail
+    assert_still_decodes(decoder)
+    decoder.close()
+
+
+def test_the_largest_allowed_image_needs_less_than_a_gibibyte(decoder):
+    child = child_of(decoder)
+    side = int(DecodeConfig().max_pixels ** 0.5)
+    decoder.decode(encoded(np.zeros((side, side, 3), np.uint8), "PNG"))
+    status = Path(f"/proc/{child.pid}/status").read_text()
+    peak_kib = int(status.partition("VmHWM:")[2].split()[0])
+    assert peak_kib < 2**20
+
+
+def test_the_child_can_open_write_connect_and_fork_nothing(tmp_path):
+    code = f"""
+import os, socket
+from pipelines.decoding.child import _give_up_powers
+_give_up_powers(2 ** 31)
+def refused(action):
+    try:
+        action()
+    except (OSError, BlockingIOError):
+        return True
+print(
+    refused(lambda: open("/etc/hostname")),
+    refused(lambda: open({str(tmp_path / "x")!r}, "w")),
+    refused(lambda: socket.socket()),
+    refused(lambda: os.fork()),
+    refused(lambda: os.setuid(0)),
+    refused(lambda: os.kill(1, 0)),
+)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.stdout.split() == ["True"] * 6, done.stderr
+
+
+def test_the_child_holds_neither_credentials_nor_jax_nor_beam(decoder, monkeypatch):
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/secret")
+    child = child_of(decoder)
+    assert "GOOGLE_APPLICATION_CREDENTIALS" not in child.environ()
+    code = (
+        "import sys, pipelines.decoding.child;"
+        "print(sorted({'jax', 'apache_beam', 'google'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_no_child_outlives_its_parent():
+    code = """
+from musiq_core.image import DecodeConfig
+from pipelines.decoding import Decoder, DecoderLimits
+decoder = Decoder(DecodeConfig(), DecoderLimits())
+decoder._start()
+print(decoder._process.pid, flush=True)
+time.sleep(60)
+"""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert parent.stdout is not None
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    _, alive = psutil.wait_procs([child], timeout=5)
+    assert alive == []
+
+
+def test_closing_twice_is_harmless(decoder):
+    decoder.decode(GOOD)
+    decoder.close()
+    decoder.close()
+    assert_still_decodes(decoder)
+
+
+def test_limits_must_make_sense():
+    with pytest.raises(ValueError, match="seconds must be positive"):
+        DecoderLimits(seconds=0)
+    with pytest.raises(ValueError, match="memory_bytes must be at least"):
+        DecoderLimits(memory_bytes=1)
