@@ -64,6 +64,14 @@ def positive(kind: Callable[[str], int | float]) -> Callable[[str], int | float]
     return parse
 
 
+def share(text: str) -> float:
+    """Argument type of numbers from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be in 0..1, got {text}")
+    return value
+
+
 def flags_of(parser: argparse.ArgumentParser) -> list[str]:
     """Return all long flags of a parser."""
     return [f for f in parser._option_string_actions if f.startswith("--")]

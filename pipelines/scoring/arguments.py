@@ -3,12 +3,13 @@
 import argparse
 from typing import Any
 
-from pipelines.arguments import ArgumentParser, UsageError, flags_of, positive
+from pipelines.arguments import ArgumentParser, UsageError, flags_of, positive, share
 
 _EPILOG = """\
 Beam's own options (--runner, --temp_location, ...) are passed through.
 
-Exit codes: 0 done, 1 failed, 2 wrong arguments, 4 nothing scored.
+Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 too many images failed, 4 nothing
+scored.
 
 Example: musiq score --input photos/ --output ledger/ --model koniq.safetensors
 """
@@ -88,6 +89,14 @@ def add_program(programs: Any, name: str) -> None:
         default=256 * 2**20,
         metavar="N",
         help="larger files fail as too_large, unread (default: 268435456)",
+    )
+    parser.add_argument(
+        "--max_failure_rate",
+        type=share,
+        default=0.05,
+        metavar="R",
+        help="publish nothing if a larger share of 100 or more images failed "
+        "(default: 0.05)",
     )
     parser.add_argument(
         "--decode_timeout_seconds",

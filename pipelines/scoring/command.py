@@ -43,6 +43,7 @@ from pipelines.scoring.inputs import (
     carried_fields,
     resolve_inputs,
 )
+from pipelines.scoring.publish import FailureBudgetError
 from pipelines.scoring.show_progress import show_progress
 from pipelines.scoring.summary import RunSummary, print_summary
 from pipelines.storage import StorageError, join, resolve, storage_for
@@ -132,6 +133,7 @@ def build_config(
             ),
             decoder_limits=DecoderLimits(seconds=args.decode_timeout_seconds),
             max_file_bytes=args.max_file_bytes,
+            max_failure_rate=args.max_failure_rate,
             progress_folder=progress_folder,
         )
         _open_run_folder(config, args)
@@ -198,6 +200,9 @@ def _open_run_folder(config: ScoringConfig, args: argparse.Namespace) -> None:
 
 def _report_failure(error: Exception) -> int:
     """Say why the job failed: one line if it is a known cause, else everything."""
+    if too_many := one_line_cause(error, (FailureBudgetError,)):
+        print(f"musiq score: error: {too_many}", file=sys.stderr)
+        return 3
     cause = one_line_cause(error, _KNOWN_ERRORS)
     if cause is None:
         traceback.print_exception(error)

@@ -46,6 +46,7 @@ class ScoringConfig:
       decode: How files become pixels, and the limits on them.
       decoder_limits: What decoding one image may cost.
       max_file_bytes: Larger files fail as `too_large`, unread.
+      max_failure_rate: Share of failed images above which nothing is published.
       rows_per_shard: Rows of one Parquet file, about.
       progress_folder: Local folder for live counts; None on other machines' workers.
     """
@@ -60,6 +61,7 @@ class ScoringConfig:
     decode: DecodeConfig = DEFAULT_DECODING
     decoder_limits: DecoderLimits = DEFAULT_LIMITS
     max_file_bytes: int = 256 * 2**20
+    max_failure_rate: float = 0.05
     rows_per_shard: int = 100_000
     progress_folder: str | None = None
 
@@ -71,6 +73,10 @@ class ScoringConfig:
         if self.max_file_bytes < 1:
             raise ValueError(
                 f"max_file_bytes must be at least 1, got {self.max_file_bytes}"
+            )
+        if not 0 <= self.max_failure_rate <= 1:
+            raise ValueError(
+                f"max_failure_rate must be in 0..1, got {self.max_failure_rate}"
             )
         if self.rows_per_shard < 1:
             raise ValueError(

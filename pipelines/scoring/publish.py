@@ -10,6 +10,7 @@ from pipelines.scoring.score_quantiles import score_quantiles
 from pipelines.scoring.write import ShardSummary
 from schemas.manifest import Counts, Manifest
 
+_BUDGET_IMAGES = 100
 _VERSIONED_PACKAGES = (
     "musiq",
     "apache-beam",
@@ -20,6 +21,31 @@ _VERSIONED_PACKAGES = (
     "pyarrow",
     "simplejpeg",
 )
+
+
+class FailureBudgetError(Exception):
+    """Too many images failed for the rest to be trusted."""
+
+
+def require_within_budget(
+    scored: int, failures: Counter[str], config: ScoringConfig
+) -> None:
+    """Refuse to publish a run in which too many images failed.
+
+    Few images say little, so runs of fewer than 100 always pass.
+
+    Raises:
+      FailureBudgetError: With the rate and the commonest failures.
+    """
+    failed, tried = failures.total(), scored + failures.total()
+    if tried < _BUDGET_IMAGES or failed <= config.max_failure_rate * tried:
+        return
+    common = ", ".join(f"{count} {name}" for name, count in failures.most_common(3))
+    raise FailureBudgetError(
+        f"{failed} of {tried} images failed ({common}), more than --max_failure_rate "
+        f"{config.max_failure_rate:g} allows, so nothing was published; the rows are "
+        f"kept in {config.output}/runs/{config.run_id}"
+    )
 
 
 def publish_run(
@@ -42,11 +68,14 @@ def publish_run(
 
     Raises:
       ManifestError: If the counts do not add up; nothing is published then.
+      FailureBudgetError: If too many of the run's images failed; likewise.
       LedgerFolderError: If another run has published meanwhile.
     """
     failures = Counter()
     for summary in summaries:
         failures.update(summary.failures)
+    scored = sum(summary.scored for summary in summaries)
+    require_within_budget(scored, failures, config)
     manifest = Manifest(
         run_id=config.run_id,
         created_at=config.started_at.isoformat(),
@@ -54,7 +83,7 @@ def publish_run(
             named=named,
             duplicates=named - listed,
             listed=listed,
-            scored=sum(summary.scored for summary in summaries),
+            scored=scored,
             failed=failures.total(),
         ),
         failures=dict(failures),

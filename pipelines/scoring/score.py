@@ -50,9 +50,22 @@ def score_images(
       scorers: The run's models.
 
     Returns:
-      One row an image, in order; an image with a score that is not finite fails as
-      `bad_score`, whatever its other scores.
+      One row an image, in order. An image with a score that is not finite fails as
+      `bad_score`, whatever its other scores. An image that makes a model raise fails as
+      `internal`; the others of its batch are scored one by one.
     """
+    try:
+        return _score_together(batch, scorers)
+    except Exception as error:
+        if len(batch) == 1:
+            detail = f"the model raised {type(error).__name__}"
+            return [batch[0].row.failed(Failure.INTERNAL, detail)]
+    return [row for image in batch for row in score_images([image], scorers)]
+
+
+def _score_together(
+    batch: Sequence[PreparedImage], scorers: Sequence[Scorer]
+) -> list[LedgerRow]:
     forms = list(dict.fromkeys(s.model.config.preprocessing for s in scorers))
     by_model = []
     for scorer in scorers:

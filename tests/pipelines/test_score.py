@@ -222,7 +222,8 @@ def test_an_output_that_fails_in_mid_run_is_one_line_and_nothing_is_published(
         env=os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"},
     )
     assert done.returncode == 1
-    [line] = done.stderr.splitlines()
+    *progress, line = done.stderr.splitlines()
+    assert all("images done" in told or told == "listing inputs" for told in progress)
     assert line.startswith(f"musiq score: error: cannot write {ledger}/runs/")
     assert line.endswith("File too large")
     assert not (ledger / "_manifests").exists()
@@ -327,3 +328,19 @@ def test_published_files_are_readable_by_others(scored):
     ledger, _ = scored
     for file in manifest_of(ledger)["files"]:
         assert (ledger / file["path"]).stat().st_mode & stat.S_IRGRP
+
+
+def test_too_many_failures_are_exit_code_3_and_leave_the_old_ledger(model, tmp_path):
+    write_images(tmp_path / "photos", 3)
+    for index in range(120):
+        page = tmp_path / "photos" / f"page-{index}.jpg"
+        page.write_bytes(b"<html>404</html>")
+    arguments = ("score", "--input", tmp_path / "photos", "--model", model)
+    outcome = run_musiq(*arguments, "--output", tmp_path / "ledger", "--workers", 2)
+    assert outcome.code == 3
+    last = outcome.err.splitlines()[-1]
+    assert last.startswith("musiq score: error: 120 of 123 images failed (120 not_an_")
+    assert not (tmp_path / "ledger" / "_manifests").exists()
+    [run] = (tmp_path / "ledger" / "runs").iterdir()
+    assert str(run) in last
+    assert pq.read_table(next(run.glob("*.parquet"))).num_rows == 123

@@ -89,3 +89,25 @@ def test_a_score_that_is_not_finite_fails_its_own_image_alone():
 
 def test_random_parameters_leave_no_layer_without_effect():
     assert all(np.abs(array).sum() > 0 for array in random_parameters(TINY).values())
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_an_image_that_makes_the_model_raise_fails_alone(monkeypatch, size):
+    scorer = Scorer(read_model_file(tiny_model_file()))
+    images = [prepared(encoded(noise(40, 40, seed))) for seed in range(size)]
+    poison = images[size // 2].patches[0]
+    scored = [score.value for score in scorer.score([i.patches[0] for i in images])]
+    plain_score = scorer.score
+
+    def score(batch):
+        if any(patches is poison for patches in batch):
+            raise ArithmeticError("poison")
+        return plain_score(batch)
+
+    monkeypatch.setattr(scorer, "score", score)
+    rows = score_images(images, [scorer])
+    assert [row.failure for row in rows].count("internal") == 1
+    assert rows[size // 2].failure_detail == "the model raised ArithmeticError"
+    for row, value in zip(rows, scored, strict=True):
+        if row.failure is None:
+            assert row.scores[0].value == pytest.approx(value, abs=1e-6)

@@ -9,7 +9,7 @@ from musiq_core.model_file import read_model_file
 from pipelines.ledger_folder import LedgerFolderError, newest_manifest_number
 from pipelines.scoring.config import ScoringConfig, ScoringModel
 from pipelines.scoring.inputs import Input, InputKind
-from pipelines.scoring.publish import publish_run
+from pipelines.scoring.publish import FailureBudgetError, publish_run
 from pipelines.scoring.write import shard_count_for, shard_of, write_shard
 from schemas.failures import Failure
 from schemas.ledger import LedgerModel, LedgerRow, Score
@@ -87,3 +87,35 @@ def test_the_slower_of_two_runs_publishes_nothing_and_says_where_its_rows_are(co
     summary = write_shard(rows(4), shard=0, shard_count=1, config=other)
     with pytest.raises(LedgerFolderError, match="its rows are kept in runs/slower"):
         publish_run([summary], named=4, listed=4, config=other)
+
+
+def mixed_rows(scored: int, failed: int) -> list[LedgerRow]:
+    names = [f"/{i}.jpg" for i in range(scored + failed)]
+    return [
+        LedgerRow(uri=name, key=name, scores=(SCORE,))
+        if i < scored
+        else LedgerRow(uri=name, key=name).failed(Failure.NOT_AN_IMAGE, "a page")
+        for i, name in enumerate(names)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scored", "failed", "published"),
+    [(95, 5, True), (94, 6, False), (0, 99, True), (0, 100, False)],
+)
+def test_too_many_failures_among_100_images_publish_nothing(
+    config, scored, failed, published
+):
+    rows = mixed_rows(scored, failed)
+    summary = write_shard(rows, shard=0, shard_count=1, config=config)
+
+    def publish(config):
+        publish_run([summary], named=len(rows), listed=len(rows), config=config)
+
+    if not published:
+        with pytest.raises(FailureBudgetError, match=f"{failed} not_an_image.* kept"):
+            publish(config)
+        assert newest_manifest_number(config.output) == 0
+        config = dataclasses.replace(config, max_failure_rate=1.0)
+    publish(config)
+    assert newest_manifest_number(config.output) == 1
