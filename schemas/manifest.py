@@ -49,12 +49,14 @@ class LedgerFile:
 
     Attributes:
       path: Below the ledger's folder, with forward slashes.
+      shard: Its number; the URI of a row decides its shard.
       rows: Rows in it.
       size_bytes: Its size.
       sha256: Digest of its bytes.
     """
 
     path: str
+    shard: int
     rows: int
     size_bytes: int
     sha256: str
@@ -69,7 +71,8 @@ class Manifest:
       created_at: When the run started, ISO 8601, UTC.
       counts: The accounting identity, checked at construction.
       failures: Rows of this state by failure class.
-      files: Every file of this state, whichever run wrote it.
+      shard_count: Shards that the rows are divided into, a power of two.
+      files: Every file of this state; shards without rows have none.
       models: Card and digest of each scoring model by name.
       settings: Everything else that can change a score.
       versions: Versions of the packages that decode and compute.
@@ -80,6 +83,7 @@ class Manifest:
     created_at: str
     counts: Counts
     failures: dict[str, int]
+    shard_count: int
     files: tuple[LedgerFile, ...]
     models: dict[str, dict[str, Any]]
     settings: dict[str, Any]

@@ -91,6 +91,18 @@ def add_program(programs: Any, name: str) -> None:
         help="larger files fail as too_large, unread (default: 268435456)",
     )
     parser.add_argument(
+        "--retry_failed",
+        choices=["transient", "all", "none"],
+        default="transient",
+        help="which failed rows of the ledger are tried again although their files "
+        "have not changed (default: transient)",
+    )
+    parser.add_argument(
+        "--rescore",
+        action="store_true",
+        help="score everything, also what has not changed since the last run",
+    )
+    parser.add_argument(
         "--max_failure_rate",
         type=share,
         default=0.05,

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import datetime
 import json
 import os
@@ -43,13 +44,14 @@ from pipelines.scoring.inputs import (
     carried_fields,
     resolve_inputs,
 )
+from pipelines.scoring.plan import PreviousState, RetryFailed
 from pipelines.scoring.publish import FailureBudgetError
 from pipelines.scoring.show_progress import show_progress
 from pipelines.scoring.summary import RunSummary, print_summary
 from pipelines.storage import StorageError, join, resolve, storage_for
 from schemas.failures import ImageFailure
 from schemas.ledger import LedgerError, LedgerModel
-from schemas.manifest import ManifestError
+from schemas.manifest import Manifest, ManifestError
 from schemas.model_card import ModelCardError, require_model_name
 
 _KNOWN_ERRORS = (
@@ -90,7 +92,8 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
         counters=read_counters(result),
     )
     print(json.dumps(summary.to_dict())) if args.json else print_summary(summary)
-    return 0 if summary.manifest.counts.scored else 4
+    counts = summary.manifest.counts
+    return 0 if counts.scored or counts.carried_over else 4
 
 
 def run_job(
@@ -118,13 +121,15 @@ def build_config(
         output = resolve(args.output, base=None)
         inputs = resolve_inputs(args.inputs, uri_column=args.uri_column)
         _require_apart(output, inputs)
+        number = newest_manifest_number(output)
         config = ScoringConfig(
             inputs=inputs,
             output=output,
             models=read_models(args.models),
             run_id=f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
             started_at=started_at,
-            manifest_number=newest_manifest_number(output) + 1,
+            manifest_number=number + 1,
+            retry_failed=RetryFailed(args.retry_failed),
             carried=carried_fields(inputs),
             decode=DecodeConfig(
                 jpeg_dct=args.jpeg_dct,
@@ -136,10 +141,30 @@ def build_config(
             max_failure_rate=args.max_failure_rate,
             progress_folder=progress_folder,
         )
+        if number and not args.rescore:
+            manifest = read_manifest(output, number)
+            config = dataclasses.replace(config, previous=previous_of(manifest, config))
         _open_run_folder(config, args)
     except (*_KNOWN_ERRORS, LedgerError, ModelCardError, ImageFailure) as error:
         raise UsageError(str(error)) from error
     return config
+
+
+def previous_of(manifest: Manifest, config: ScoringConfig) -> PreviousState | None:
+    """Return a published state if its rows are what this run would make of them.
+
+    They are if every model of the run was among its models, with the same digest, and
+    nothing else that can change a score differs.
+    """
+    known = {name: model["digest"] for name, model in manifest.models.items()}
+    same_models = all(known.get(m.name) == m.digest for m in config.ledger_models)
+    if not same_models or manifest.settings != config.score_settings():
+        return None
+    return PreviousState(
+        ledger=config.output,
+        shard_count=manifest.shard_count,
+        files=manifest.files,
+    )
 
 
 def read_counters(result: PipelineResult) -> dict[str, int]:

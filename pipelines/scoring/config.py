@@ -10,6 +10,7 @@ from musiq_core.config import ModelConfig, PreprocessingConfig
 from musiq_core.image import DEFAULT_DECODING, DecodeConfig
 from pipelines.decoding import DEFAULT_LIMITS, DecoderLimits
 from pipelines.scoring.inputs import Input
+from pipelines.scoring.plan import PreviousState, RetryFailed
 from schemas.ledger import LedgerModel, ledger_schema
 from schemas.model_card import ModelCard
 
@@ -42,6 +43,8 @@ class ScoringConfig:
       run_id: Name of this run; its rows lie in `runs/<run_id>`.
       started_at: When the run was started, UTC.
       manifest_number: The manifest that this run will try to create.
+      previous: The ledger as last published, if its rows can be kept.
+      retry_failed: Which failed rows are tried again.
       carried: Columns carried from the inputs to the ledger.
       decode: How files become pixels, and the limits on them.
       decoder_limits: What decoding one image may cost.
@@ -57,6 +60,8 @@ class ScoringConfig:
     run_id: str
     started_at: datetime.datetime
     manifest_number: int
+    previous: PreviousState | None = None
+    retry_failed: RetryFailed = RetryFailed.TRANSIENT
     carried: tuple[pa.Field, ...] = ()
     decode: DecodeConfig = DEFAULT_DECODING
     decoder_limits: DecoderLimits = DEFAULT_LIMITS

@@ -1,12 +1,9 @@
 """The flow of `musiq score`, on one screen.
 
-List, one ref a URI, Fetch, Prepare, Score, Write, Publish: each step's pure function
-stands in the file of its name. Image refs cross the first shuffle and finished rows the
+List, Plan, Fetch, Prepare, Score, Write, Publish: each step's pure function stands in
+the file of its name. Image refs cross the first shuffle and finished rows the
 second; no image bytes and no patches ever do.
 """
-
-import functools
-from collections.abc import Iterable
 
 import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton, PCollection
@@ -16,11 +13,11 @@ from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.fetch import FetchImage
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.inputs import list_input
+from pipelines.scoring.plan import KEPT, KeptRow, PlanShard, plan_shard_count, shard_of
 from pipelines.scoring.prepare import PrepareImage
-from pipelines.scoring.progress import write_total
 from pipelines.scoring.publish import publish_run
 from pipelines.scoring.score import ScoreImages
-from pipelines.scoring.write import WriteShard, shard_count_for, shard_of
+from pipelines.scoring.write import WriteShard, shard_count_for
 from schemas.ledger import LedgerRow
 
 
@@ -34,26 +31,33 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
     Returns:
       The published manifest, one element.
     """
+    shards = plan_shard_count(config.previous)
     named = (
         pipeline
         | "Inputs" >> beam.Create(list(config.inputs))
         | "List" >> beam.FlatMap(list_input)
     )
-    refs = (
+    planned = (
         named
-        | "Key by URI" >> beam.Map(_with_uri)
-        | "One ref a URI" >> beam.CombinePerKey(first_ref)
-        | "Refs" >> beam.Values()
+        | "Key by plan shard" >> beam.Map(_with_plan_shard, shards)
+        | "Group by plan shard" >> beam.GroupByKey()
+        | "Plan"
+        >> beam.ParDo(
+            PlanShard(
+                previous=config.previous,
+                retry_failed=config.retry_failed,
+                progress_folder=config.progress_folder,
+            )
+        ).with_outputs(KEPT, main="to_score")
     )
     named_count = named | "Count named" >> beam.combiners.Count.Globally()
     listed_count = (
-        refs
+        (planned.to_score, planned[KEPT])
+        | "Listed" >> beam.Flatten()
         | "Count listed" >> beam.combiners.Count.Globally()
-        | "Show total"
-        >> beam.Map(functools.partial(write_total, config.progress_folder))
     )
     rows = (
-        refs
+        planned.to_score
         | "Reshuffle" >> beam.Reshuffle()
         | "Fetch" >> beam.ParDo(FetchImage(max_file_bytes=config.max_file_bytes))
         | "Prepare"
@@ -67,7 +71,8 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
         | "Score" >> beam.ParDo(ScoreImages(config, Shared()))
     )
     summaries = (
-        rows
+        (rows, planned[KEPT])
+        | "All rows" >> beam.Flatten()
         | "Key by shard" >> beam.Map(_with_shard, AsSingleton(listed_count), config)
         | "Group by shard" >> beam.GroupByKey()
         | "Write" >> beam.ParDo(WriteShard(config), AsSingleton(listed_count))
@@ -85,18 +90,13 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
     )
 
 
-def first_ref(refs: Iterable[ImageRef]) -> ImageRef:
-    """Return the ref that the inputs named first, whatever order they arrive in."""
-    return min(refs, key=lambda ref: ref.order)
-
-
-def _with_uri(ref: ImageRef) -> tuple[str, ImageRef]:
-    return ref.uri, ref
+def _with_plan_shard(ref: ImageRef, shard_count: int) -> tuple[int, ImageRef]:
+    return shard_of(ref.uri, shard_count), ref
 
 
 def _with_shard(
-    row: LedgerRow, listed: int, config: ScoringConfig
-) -> tuple[int, LedgerRow]:
+    row: LedgerRow | KeptRow, listed: int, config: ScoringConfig
+) -> tuple[int, LedgerRow | KeptRow]:
     return shard_of(row.uri, shard_count_for(listed, config.rows_per_shard)), row
 
 

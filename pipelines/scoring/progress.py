@@ -11,7 +11,7 @@ from pathlib import Path
 
 from schemas.ledger import LedgerRow
 
-_TOTAL = "total"
+_NEW = ".new"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,56 +19,50 @@ class Progress:
     """What a run has done so far.
 
     Attributes:
+      planned: Images to score; all of them are planned before the first is scored.
       done: Finished images, scored or failed.
       failed: Failed images among them.
-      total: Images of the run, None while they are still being listed.
     """
 
+    planned: int
     done: int
     failed: int
-    total: int | None
 
 
 class ProgressCounter:
     """One worker's counts; without a folder it does nothing."""
 
     def __init__(self, folder: str | None):
-        self._file = Path(folder, f"worker-{uuid.uuid4().hex}") if folder else None
-        self._done = 0
-        self._failed = 0
+        self._file = Path(folder, uuid.uuid4().hex) if folder else None
+        self._planned = self._done = self._failed = 0
+
+    def plan(self, count: int) -> None:
+        """Count images that will have to be scored."""
+        self._planned += count
+        self._write()
 
     def add(self, rows: Sequence[LedgerRow]) -> None:
         """Count finished rows."""
         self._done += len(rows)
         self._failed += sum(row.failure is not None for row in rows)
+        self._write()
+
+    def _write(self) -> None:
+        """Replace the file at once, so that readers never see half of it."""
         if self._file:
-            _replace(self._file, f"{self._done} {self._failed}")
-
-
-def write_total(folder: str | None, total: int) -> int:
-    """Make the number of listed images known to the launcher, and return it."""
-    if folder:
-        _replace(Path(folder, _TOTAL), str(total))
-    return total
+            new = self._file.with_suffix(_NEW)
+            new.write_text(f"{self._planned} {self._done} {self._failed}")
+            os.replace(new, self._file)
 
 
 def read_progress(folder: str) -> Progress:
     """Sum up the counts of all workers."""
     counts = [
         [int(number) for number in file.read_text().split()]
-        for file in Path(folder).glob("worker-*")
-        if not file.name.endswith(".new")
+        for file in Path(folder).iterdir()
+        if file.suffix != _NEW
     ]
-    total = Path(folder, _TOTAL)
-    return Progress(
-        done=sum(done for done, _ in counts),
-        failed=sum(failed for _, failed in counts),
-        total=int(total.read_text()) if total.exists() else None,
+    planned, done, failed = (
+        (sum(c) for c in zip(*counts, strict=True)) if counts else (0, 0, 0)
     )
-
-
-def _replace(file: Path, text: str) -> None:
-    """Replace a file's text at once, so that readers never see half of it."""
-    new = file.with_name(f"{file.name}.new")
-    new.write_text(text)
-    os.replace(new, file)
+    return Progress(planned=planned, done=done, failed=failed)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pipelines.ledger_folder import publish_manifest
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.score_quantiles import score_quantiles
-from pipelines.scoring.write import ShardSummary
+from pipelines.scoring.write import ShardSummary, shard_count_for
 from schemas.manifest import Counts, Manifest
 
 _BUDGET_IMAGES = 100
@@ -71,11 +71,12 @@ def publish_run(
       FailureBudgetError: If too many of the run's images failed; likewise.
       LedgerFolderError: If another run has published meanwhile.
     """
-    failures = Counter()
+    new_failures, failures = Counter(), Counter()
     for summary in summaries:
+        new_failures.update(summary.new_failures)
         failures.update(summary.failures)
     scored = sum(summary.scored for summary in summaries)
-    require_within_budget(scored, failures, config)
+    require_within_budget(scored, new_failures, config)
     manifest = Manifest(
         run_id=config.run_id,
         created_at=config.started_at.isoformat(),
@@ -84,9 +85,11 @@ def publish_run(
             duplicates=named - listed,
             listed=listed,
             scored=scored,
-            failed=failures.total(),
+            failed=new_failures.total(),
+            carried_over=sum(summary.kept for summary in summaries),
         ),
         failures=dict(failures),
+        shard_count=shard_count_for(listed, config.rows_per_shard),
         files=tuple(sorted((s.file for s in summaries), key=lambda file: file.path)),
         models={
             model.columns.name: {

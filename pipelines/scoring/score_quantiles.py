@@ -22,7 +22,7 @@ class ScoreSample:
     count: int
 
 
-def sample_scores(scores: Sequence[float]) -> ScoreSample:
+def sample_scores(scores: Sequence[float] | np.ndarray) -> ScoreSample:
     """Sort scores and keep at most 10,000 of them, evenly spaced in rank."""
     values = np.sort(np.asarray(scores, np.float64))
     if len(values) > _SAMPLE_SIZE:

@@ -35,11 +35,9 @@ def show_progress(folder: str) -> Iterator[None]:
         thread.join()
 
 
-def progress_line(
-    done: int, failed: int, total: int | None, seconds_scoring: float
-) -> str:
+def progress_line(done: int, failed: int, total: int, seconds_scoring: float) -> str:
     """Return one plain line: images done, failures, rate and time left."""
-    if total is None:
+    if not total:
         return "listing inputs"
     line = f"{done} of {total} images done, {failed} failed"
     if not done or not seconds_scoring:
@@ -55,7 +53,7 @@ def _show_lines(folder: str, stop: threading.Event) -> None:
         if first_done is None and progress.done:
             first_done = time.monotonic() - _PLAIN_INTERVAL_SECONDS
         seconds = time.monotonic() - first_done if first_done else 0.0
-        line = progress_line(progress.done, progress.failed, progress.total, seconds)
+        line = progress_line(progress.done, progress.failed, progress.planned, seconds)
         print(line, file=sys.stderr, flush=True)
 
 
@@ -71,13 +69,13 @@ def _show_bar(folder: str, stop: threading.Event) -> None:
         task = bar.add_task("listing inputs", total=None, rate="", failures="")
         while not stop.wait(_TERMINAL_INTERVAL_SECONDS):
             progress = read_progress(folder)
-            if progress.total is None:
+            if not progress.planned:
                 continue
             speed = bar.tasks[0].speed
             bar.update(
                 task,
                 description="scoring",
-                total=progress.total,
+                total=progress.planned,
                 completed=progress.done,
                 rate=f"{speed:.1f} images/s" if speed else "",
                 failures=f"{progress.failed} failed",

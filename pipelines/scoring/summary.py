@@ -84,6 +84,7 @@ def print_summary(summary: RunSummary) -> None:
         table.add_row(label, Text(str(value)), end_section=end_section)
 
     add("inputs", f"{counts.listed:,} ({counts.duplicates:,} duplicates left out)")
+    add("carried over", f"{counts.carried_over:,} unchanged")
     add("scored", f"{counts.scored:,}")
     add("failed", f"{counts.failed:,}", end_section=not summary.manifest.failures)
     failures = sorted(summary.manifest.failures.items(), key=lambda item: -item[1])

@@ -1,4 +1,4 @@
-"""Write: ledger rows become one Parquet file a shard, by hash of the URI."""
+"""Write: new and kept rows become one Parquet file a shard, by hash of the URI."""
 
 import dataclasses
 import hashlib
@@ -7,9 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.ledger_folder import LedgerFolderError
 from pipelines.scoring.config import ScoringConfig
+from pipelines.scoring.plan import KeptRow, previous_files, read_ledger_file
 from pipelines.scoring.score_quantiles import ScoreSample, sample_scores
 from pipelines.storage import join, storage_for
 from schemas.ledger import LedgerRow, Status, rows_to_table
@@ -22,30 +26,35 @@ class ShardSummary:
 
     Attributes:
       file: The Parquet file.
-      scored: Rows with scores.
-      failures: Failed rows by failure class.
-      samples: Scores of each model, thinned out evenly if there are many.
+      scored: Rows that this run scored.
+      new_failures: Rows that failed in this run, by failure class.
+      kept: Rows taken over from the ledger as last published.
+      failures: All failed rows of the shard by failure class.
+      samples: All scores of each model, thinned out evenly if there are many.
     """
 
     file: LedgerFile
     scored: int
+    new_failures: dict[str, int]
+    kept: int
     failures: dict[str, int]
     samples: dict[str, ScoreSample]
 
 
-def shard_of(uri: str, shard_count: int) -> int:
-    """Return the shard of a URI: the same on every machine and in every run."""
-    digest = hashlib.sha256(uri.encode("utf-8", "surrogateescape")).digest()
-    return int.from_bytes(digest[:8], "big") % shard_count
-
-
 def shard_count_for(listed: int, rows_per_shard: int) -> int:
-    """Return how many shards hold `listed` rows."""
-    return max(1, -(-listed // rows_per_shard))
+    """Return how many shards hold `listed` rows: a power of two."""
+    count = 1
+    while count * rows_per_shard < listed:
+        count *= 2
+    return count
 
 
 def write_shard(
-    rows: Iterable[LedgerRow], *, shard: int, shard_count: int, config: ScoringConfig
+    rows: Iterable[LedgerRow | KeptRow],
+    *,
+    shard: int,
+    shard_count: int,
+    config: ScoringConfig,
 ) -> ShardSummary:
     """Write one shard; the same rows give the same file, so a retry changes nothing.
 
@@ -57,36 +66,78 @@ def write_shard(
 
     Raises:
       StorageError: If the file cannot be written whole.
+      LedgerFolderError: If kept rows cannot be read from the ledger.
     """
-    ordered = sorted(rows, key=lambda row: row.uri)
+    rows = list(rows)
+    new = [row for row in rows if isinstance(row, LedgerRow)]
+    kept = [row for row in rows if isinstance(row, KeptRow)]
     table = rows_to_table(
-        ordered,
+        new,
         carried=config.carried,
         models=config.ledger_models,
         run_id=config.run_id,
         run_started_at=config.started_at,
     )
+    if kept:
+        table = pa.concat_tables(
+            [table, _kept_table(kept, table.schema, shard, shard_count, config)]
+        )
+    table = table.sort_by("uri")
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", row_group_size=10_000)
     data = buffer.getvalue()
     path = f"runs/{config.run_id}/part-{shard:05d}-of-{shard_count:05d}.parquet"
     uri = join(config.output, path)
     storage_for(uri).write(uri, data)
-    scored = [row for row in ordered if row.status is Status.SCORED]
     return ShardSummary(
         file=LedgerFile(
             path=path,
-            rows=len(ordered),
+            shard=shard,
+            rows=table.num_rows,
             size_bytes=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
         ),
-        scored=len(scored),
-        failures=Counter(row.failure.value for row in ordered if row.failure),
+        scored=sum(row.status is Status.SCORED for row in new),
+        new_failures=Counter(row.failure.value for row in new if row.failure),
+        kept=len(kept),
+        failures=Counter(table.column("failure").drop_null().to_pylist()),
         samples={
-            model.name: sample_scores([row.scores[index].value for row in scored])
-            for index, model in enumerate(config.ledger_models)
+            model.name: sample_scores(table.column(model.column).drop_null().to_numpy())
+            for model in config.ledger_models
         },
     )
+
+
+def _kept_table(
+    kept: list[KeptRow],
+    schema: pa.Schema,
+    shard: int,
+    shard_count: int,
+    config: ScoringConfig,
+) -> pa.Table:
+    """Return kept rows as the ledger has them, with the inputs' columns renewed."""
+    assert config.previous is not None
+    by_uri = {row.uri: row for row in kept}
+    found = []
+    for file in previous_files(config.previous, shard, shard_count):
+        table = read_ledger_file(config.previous.ledger, file)
+        found.append(table.filter(pc.field("uri").isin(list(by_uri))))
+    if sum(table.num_rows for table in found) != len(kept):
+        raise LedgerFolderError(
+            f"{config.previous.ledger} changed while the run was going on; run again"
+        )
+    table = pa.concat_tables(found)
+    rows = [by_uri[uri] for uri in table.column("uri").to_pylist()]
+    renewed = {"key": pa.array([row.key for row in rows], pa.string())}
+    for index, field in enumerate(config.carried):
+        values = [row.carried[index] for row in rows]
+        renewed[field.name] = pa.array(values, field.type)
+    columns = [renewed.get(name) for name in schema.names]
+    arrays = [
+        column if column is not None else table.column(name)
+        for name, column in zip(schema.names, columns, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 class WriteShard(beam.DoFn):
@@ -96,7 +147,7 @@ class WriteShard(beam.DoFn):
         self._config = config
 
     def process(
-        self, element: tuple[int, Iterable[LedgerRow]], listed: int
+        self, element: tuple[int, Iterable[LedgerRow | KeptRow]], listed: int
     ) -> Iterator[ShardSummary]:
         """Emit the summary of the written shard."""
         shard, rows = element

@@ -2,6 +2,8 @@
 
 import re
 
+from pipelines.storage.uris import path_of_uri, scheme_of
+
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -15,7 +17,7 @@ class Glob:
 
     `*` and `?` match within one part of the path, `**` as a whole part matches any
     number of folders, `[abc]`, `[a-z]` and `[!abc]` one character. `[*]` is a literal
-    star.
+    star, and so is a bracket without its partner. A range that runs backwards is empty.
 
     Attributes:
       prefix: The part before the first glob character, up to its last slash.
@@ -28,7 +30,11 @@ class Glob:
         self._regex = re.compile(_translate(pattern[len(self.prefix) :]), re.DOTALL)
 
     def matches(self, uri: str) -> bool:
-        """Whether a URI that starts with the prefix matches the whole pattern."""
+        """Whether a URI matches the whole pattern."""
+        if scheme_of(uri) == "file":
+            uri = path_of_uri(uri).decode("utf-8", "surrogateescape")
+        if not uri.startswith(self.prefix):
+            return False
         return self._regex.fullmatch(uri, len(self.prefix)) is not None
 
 
@@ -38,27 +44,47 @@ def _translate(pattern: str) -> str:
     for index, part in enumerate(parts):
         is_last = index == len(parts) - 1
         if part == "**":
-            regex += ".*" if is_last else "(?:[^/]*/)*"
+            if index == 0 or parts[index - 1] != "**" or is_last:
+                regex += ".*" if is_last else "(?:[^/]*/)*"
         else:
             regex += _translate_part(part) + ("" if is_last else "/")
     return regex
 
 
 def _translate_part(part: str) -> str:
-    regex, place = "", 0
+    between_stars, place = [""], 0
     while place < len(part):
         character = part[place]
         closing = part.find("]", place + 2 + part.startswith("!", place + 1))
         if character == "*":
-            regex += "[^/]*"
+            if between_stars[-1] or len(between_stars) == 1:
+                between_stars.append("")
         elif character == "?":
-            regex += "[^/]"
+            between_stars[-1] += "[^/]"
         elif character == "[" and closing > 0:
-            inner = part[place + 1 : closing].replace("\\", r"\\").replace("^", r"\^")
-            negated = inner.startswith("!")
-            regex += f"(?!/)[{'^' if negated else ''}{inner[negated:]}]"
+            between_stars[-1] += _translate_set(part[place + 1 : closing])
             place = closing
         else:
-            regex += re.escape(character)
+            between_stars[-1] += re.escape(character)
         place += 1
-    return regex
+    first, *rest = between_stars
+    if not rest:
+        return first
+    # Each star but the last takes as little as it can and never tries again, so that
+    # many stars take no longer than one.
+    *middle, last = rest
+    return first + "".join(f"(?>[^/]*?{one})" for one in middle) + f"[^/]*{last}"
+
+
+def _translate_set(inner: str) -> str:
+    negated = inner.startswith("!")
+    rest, members = inner[negated:], ""
+    while rest:
+        has_range = len(rest) > 2 and rest[1] == "-"
+        first, last = rest[0], rest[2] if has_range else rest[0]
+        if first <= last:
+            members += f"{re.escape(first)}-{re.escape(last)}"
+        rest = rest[3 if has_range else 1 :]
+    if not members:
+        return "[^/]" if negated else "(?!)"
+    return f"(?!/)[{'^' if negated else ''}{members}]"

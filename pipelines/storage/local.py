@@ -24,6 +24,8 @@ _FAILURES = {
     errno.ENAMETOOLONG: Failure.UNSAFE_NAME,
     errno.EILSEQ: Failure.UNSAFE_NAME,
 }
+# Disks hold times that a datetime cannot.
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 
 
 class LocalStorage:
@@ -56,7 +58,8 @@ class LocalStorage:
 
     def is_folder(self, uri: str) -> bool:
         """Whether `uri` is a folder, empty or not."""
-        return os.path.isdir(path_of_uri(uri))
+        with _errors_at("look at", uri):
+            return os.path.isdir(path_of_uri(uri))
 
     def read(
         self, uri: str, *, listed: StoredObject | None, max_bytes: int
@@ -74,7 +77,7 @@ class LocalStorage:
                 data = file.read(found.size_bytes + 1)
                 after = _object(path, os.fstat(file.fileno()))
         except _NotRegular as error:
-            raise ImageFailure(Failure.UNREADABLE, "not a regular file") from error
+            raise ImageFailure(Failure.UNREADABLE, str(error)) from error
         except OSError as error:
             failure = _FAILURES.get(error.errno or 0, Failure.READ_ERROR)
             raise ImageFailure(failure, _reason(error)) from error
@@ -129,17 +132,21 @@ class _NotRegular(OSError):
 
 def _open_regular(path: bytes) -> BinaryIO:
     """Open a file, having looked at it first: opening may wait, or do things."""
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise _NotRegular("not a regular file")
-    file = open(path, "rb", opener=_open_without_waiting)
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # exchanged in between
-        file.close()
-        raise _NotRegular("not a regular file")
-    return file
+    _require_regular(os.stat(path))
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _require_regular(os.fstat(descriptor))  # exchanged in between?
+        return os.fdopen(descriptor, "rb")
+    except OSError:
+        os.close(descriptor)
+        raise
 
 
-def _open_without_waiting(path: bytes, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
+def _require_regular(status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise _NotRegular(os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(status.st_mode):
+        raise _NotRegular("not a regular file")
 
 
 def _scan(folder: bytes, start: bytes = b"") -> Iterator[StoredObject | bytes]:
@@ -149,6 +156,10 @@ def _scan(folder: bytes, start: bytes = b"") -> Iterator[StoredObject | bytes]:
             entries = [entry for entry in scan if entry.name.startswith(start)]
     except (FileNotFoundError, NotADirectoryError):
         return
+    except OSError as error:  # names the folder, which the prefix need not
+        raise StorageError(
+            f"cannot list {uri_of_path(folder)}: {_reason(error)}"
+        ) from error
     for entry in sorted(entries, key=lambda entry: entry.name):
         path = folder + entry.name
         if entry.is_dir(follow_symlinks=False):
@@ -168,6 +179,7 @@ def _listed(path: bytes) -> StoredObject:
 
 def _object(path: bytes, status: os.stat_result) -> StoredObject:
     seconds, nanoseconds = divmod(status.st_mtime_ns, 10**9)
+    seconds = min(max(seconds, _FIRST_SECOND), _LAST_SECOND)
     modified_at = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
     return StoredObject(
         uri=uri_of_path(path),

@@ -51,6 +51,13 @@ def resolve(text: str, *, base: str | None) -> str:
         raise ImageFailure(
             Failure.FORBIDDEN_URI, "a list in an object store names a local file"
         )
+    if scheme == "file":
+        host, slash, rest = text[len("file://") :].partition("/")
+        if host not in ("", "localhost") or not slash:
+            raise ImageFailure(
+                Failure.FORBIDDEN_URI, "file:// must name a file of this machine"
+            )
+        text = f"file:///{rest}"
     if base_is_remote:
         return _require_storable(join(base or "", text))
     try:
@@ -62,6 +69,7 @@ def resolve(text: str, *, base: str | None) -> str:
     folder = path_of_uri(base) if base else os.getcwdb()
     keeps_slash = path.endswith(b"/")
     resolved = os.path.normpath(os.path.join(folder, path))
+    resolved = b"/" + resolved.lstrip(b"/")  # normpath keeps two leading slashes
     return uri_of_path(
         resolved + b"/" if keeps_slash and resolved != b"/" else resolved
     )

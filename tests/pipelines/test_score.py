@@ -180,20 +180,6 @@ def test_orientation_and_dct_are_choices(model, tmp_path):
     assert len(scores) == 3
 
 
-def test_a_second_run_publishes_a_new_state_beside_the_old(model, photos, tmp_path):
-    ledger = tmp_path / "ledger"
-    arguments = ("score", "--output", ledger, "--model", model, "--workers", 1)
-    assert run_musiq(*arguments, "--input", photos / "image-000.png").code == 0
-    first = manifest_of(ledger)
-    assert run_musiq(*arguments, "--input", photos / "image-00[12].png").code == 0
-    assert sorted(os.listdir(ledger / "_manifests")) == [
-        "00000001.json",
-        "00000002.json",
-    ]
-    assert counts_of(ledger) == (2, 0, 2, 2, 0)
-    assert (ledger / first["files"][0]["path"]).exists()
-
-
 def test_nothing_scored_is_exit_code_4_and_still_a_ledger(model, tmp_path):
     (tmp_path / "page.jpg").write_bytes(b"<html>404</html>")
     outcome = run_musiq(

@@ -9,8 +9,9 @@ from musiq_core.model_file import read_model_file
 from pipelines.ledger_folder import LedgerFolderError, newest_manifest_number
 from pipelines.scoring.config import ScoringConfig, ScoringModel
 from pipelines.scoring.inputs import Input, InputKind
+from pipelines.scoring.plan import shard_of
 from pipelines.scoring.publish import FailureBudgetError, publish_run
-from pipelines.scoring.write import shard_count_for, shard_of, write_shard
+from pipelines.scoring.write import shard_count_for, write_shard
 from schemas.failures import Failure
 from schemas.ledger import LedgerModel, LedgerRow, Score
 from schemas.manifest import ManifestError
@@ -52,7 +53,7 @@ def test_the_same_rows_in_any_order_give_the_same_file(config, tmp_path):
     assert pq.read_table(path).column("uri").to_pylist() == sorted(
         row.uri for row in rows(9)
     )
-    assert (first.scored, first.failures) == (8, {"empty": 1})
+    assert (first.scored, first.new_failures) == (8, {"empty": 1})
 
 
 def test_shards_depend_on_the_uri_alone_and_share_the_rows():
@@ -61,7 +62,9 @@ def test_shards_depend_on_the_uri_alone_and_share_the_rows():
     assert all(850 < shards.count(shard) < 1150 for shard in range(7))
 
 
-@pytest.mark.parametrize(("listed", "shards"), [(0, 1), (1, 1), (10, 1), (11, 2)])
+@pytest.mark.parametrize(
+    ("listed", "shards"), [(0, 1), (1, 1), (10, 1), (11, 2), (21, 4), (81, 16)]
+)
 def test_there_are_as_many_shards_as_the_rows_need(listed, shards):
     assert shard_count_for(listed, 10) == shards
 

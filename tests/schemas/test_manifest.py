@@ -16,7 +16,12 @@ MANIFEST = Manifest(
     created_at="2026-01-02T03:00:00+00:00",
     counts=Counts(named=5, duplicates=1, listed=4, scored=3, failed=1),
     failures={"truncated": 1},
-    files=(LedgerFile(path="runs/run/a.parquet", rows=4, size_bytes=9, sha256="f"),),
+    shard_count=1,
+    files=(
+        LedgerFile(
+            path="runs/run/a.parquet", shard=0, rows=4, size_bytes=9, sha256="f"
+        ),
+    ),
     models={"koniq": {"digest": "a"}},
     settings={"jpeg_dct": "fast"},
     versions={"pillow": "12"},

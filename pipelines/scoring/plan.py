@@ -1,0 +1,207 @@
+"""Plan: which inputs must be scored, and which rows of the ledger still hold."""
+
+import dataclasses
+import enum
+import hashlib
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.pvalue import TaggedOutput
+
+from pipelines.ledger_folder import LedgerFolderError
+from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.progress import ProgressCounter
+from pipelines.storage import StorageError, join, storage_for
+from schemas.ledger import Status
+from schemas.manifest import LedgerFile
+
+KEPT = "kept"
+_FIRST_PLAN_SHARDS = 64
+_KNOWN_COLUMNS = ["uri", "generation", "size_bytes", "status", "transient"]
+
+
+class RetryFailed(enum.StrEnum):
+    """Which failed rows are tried again although their files have not changed."""
+
+    TRANSIENT = "transient"
+    ALL = "all"
+    NONE = "none"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PreviousState:
+    """The ledger as last published, by the same models and settings.
+
+    Attributes:
+      ledger: The ledger's folder.
+      shard_count: Shards that its rows are divided into by their URIs.
+      files: One for each shard that has rows.
+    """
+
+    ledger: str
+    shard_count: int
+    files: tuple[LedgerFile, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class KeptRow:
+    """An input whose row in the ledger still holds, and what the input says anew."""
+
+    uri: str
+    key: str
+    carried: tuple[Any, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class KnownRow:
+    """What decides whether a row of the ledger still holds."""
+
+    generation: str | None
+    size_bytes: int | None
+    status: str
+    transient: bool | None
+
+
+def shard_of(uri: str, shard_count: int) -> int:
+    """Return the shard of a URI: the same on every machine and in every run.
+
+    Shard counts are powers of two, so a shard of one count is made of whole shards of a
+    larger one, or is part of one shard of a smaller one.
+    """
+    digest = hashlib.sha256(uri.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") % shard_count
+
+
+def plan_shard_count(previous: PreviousState | None) -> int:
+    """Return into how many parts the inputs are divided for planning."""
+    return previous.shard_count if previous else _FIRST_PLAN_SHARDS
+
+
+def previous_files(
+    previous: PreviousState, shard: int, shard_count: int
+) -> list[LedgerFile]:
+    """Return the files that hold the rows of shard `shard` of `shard_count`."""
+    common = min(shard_count, previous.shard_count)
+    return [f for f in previous.files if f.shard % common == shard % common]
+
+
+def read_ledger_file(
+    ledger: str, file: LedgerFile, columns: list[str] | None = None
+) -> pa.Table:
+    """Read a file of the ledger, or some columns, and check its digest.
+
+    Raises:
+      LedgerFolderError: If it is missing or damaged.
+    """
+    uri = join(ledger, file.path)
+    try:
+        with storage_for(uri).open_read(uri) as stream:
+            data = stream.read()
+    except StorageError as error:
+        raise LedgerFolderError(f"the ledger is incomplete: {error}") from error
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        raise LedgerFolderError(
+            f"{uri} is not what its manifest says; restore it, or start anew elsewhere"
+        )
+    return pq.read_table(io.BytesIO(data), columns=columns)
+
+
+def plan_refs(
+    refs: Iterable[ImageRef], known: dict[str, KnownRow], retry_failed: RetryFailed
+) -> Iterator[ImageRef | KeptRow]:
+    """Decide for every distinct URI, once.
+
+    Args:
+      refs: Inputs in any order; of repeats, the one named first counts.
+      known: Rows of the ledger by URI.
+      retry_failed: Which failed rows are tried again.
+
+    Yields:
+      The refs to score, and a `KeptRow` for each row that still holds.
+    """
+    first: dict[str, ImageRef] = {}
+    for ref in refs:
+        other = first.setdefault(ref.uri, ref)
+        if ref.order < other.order:
+            first[ref.uri] = ref
+    for ref in first.values():
+        row = known.get(ref.uri)
+        if row is not None and still_holds(row, ref, retry_failed):
+            yield KeptRow(uri=ref.uri, key=ref.key, carried=ref.carried)
+        else:
+            yield ref
+
+
+def still_holds(row: KnownRow, ref: ImageRef, retry_failed: RetryFailed) -> bool:
+    """Whether a row of the ledger is what scoring its input again would give."""
+    if ref.refusal is not None:
+        return False
+    if row.status == Status.FAILED and (
+        retry_failed is RetryFailed.ALL
+        or (retry_failed is RetryFailed.TRANSIENT and row.transient)
+    ):
+        return False
+    try:
+        listed = ref.listed or storage_for(ref.uri).stat(ref.uri)
+    except StorageError:
+        return False
+    return listed is not None and (row.generation, row.size_bytes) == (
+        listed.generation,
+        listed.size_bytes,
+    )
+
+
+def read_known_rows(previous: PreviousState, shard: int) -> dict[str, KnownRow]:
+    """Return the rows of one shard of the ledger by URI."""
+    known = {}
+    for file in previous_files(previous, shard, previous.shard_count):
+        table = read_ledger_file(previous.ledger, file, _KNOWN_COLUMNS)
+        columns = (table.column(name).to_pylist() for name in _KNOWN_COLUMNS)
+        for uri, generation, size_bytes, status, transient in zip(
+            *columns, strict=True
+        ):
+            known[uri] = KnownRow(
+                generation=generation,
+                size_bytes=size_bytes,
+                status=status,
+                transient=transient,
+            )
+    return known
+
+
+class PlanShard(beam.DoFn):
+    """`plan_refs` for the inputs of one shard; kept rows go to the output `KEPT`."""
+
+    def __init__(
+        self,
+        *,
+        previous: PreviousState | None,
+        retry_failed: RetryFailed,
+        progress_folder: str | None,
+    ):
+        self._previous = previous
+        self._retry_failed = retry_failed
+        self._progress_folder = progress_folder
+
+    def setup(self):
+        """Open this worker's progress file."""
+        self._progress = ProgressCounter(self._progress_folder)
+
+    def process(
+        self, element: tuple[int, Iterable[ImageRef]]
+    ) -> Iterator[ImageRef | TaggedOutput[Literal["kept"], KeptRow]]:
+        """Emit the refs to score and, tagged, the kept rows."""
+        shard, refs = element
+        known = read_known_rows(self._previous, shard) if self._previous else {}
+        to_score = 0
+        for planned in plan_refs(refs, known, self._retry_failed):
+            if isinstance(planned, KeptRow):
+                yield TaggedOutput(KEPT, planned)
+            else:
+                to_score += 1
+                yield planned
+        self._progress.plan(to_score)

@@ -1,0 +1,200 @@
+"""What holds for every store: local disk and gs:// through an emulator."""
+
+import io
+import os
+
+import pytest
+from helpers import gcs_emulator
+
+from pipelines.storage import StorageError, join, storage_for
+from schemas.failures import Failure, ImageFailure
+
+HOSTILE_NAMES = (
+    "with space.jpg",
+    " edge spaces ",
+    "a%20b#c?d[1].jpg",
+    "a%2Fb.jpg",
+    "new\nline.jpg",
+    "trailing\n",
+    "Ünï-漢字-🌻.jpg",
+    "u\N{COMBINING DIAERESIS}.jpg",
+    "*.jpg",
+    "**",
+    "[!a]?[",
+    "back\\slash'quote\"&=+;,.jpg",
+    "-rf",
+    "~",
+    "gs:",
+    "a:b:",
+    "...",
+    ".hidden",
+)
+
+
+@pytest.fixture(scope="module")
+def gcs():
+    with gcs_emulator.running_emulator() as gcs:
+        yield gcs
+
+
+@pytest.fixture(params=["local", "gs"])
+def folder(request, tmp_path):
+    """The URI of an empty folder in each store, without a slash at its end."""
+    if request.param == "local":
+        yield str(tmp_path)
+        return
+    gcs = request.getfixturevalue("gcs")
+    with gcs_emulator.environment(gcs.env):
+        yield f"{gcs.uri}/{tmp_path.parent.name}/{tmp_path.name}"
+
+
+@pytest.fixture
+def store(folder):
+    return storage_for(folder)
+
+
+def names(store, prefix):
+    return sorted(one.uri for one in store.list(prefix))
+
+
+def fail_to_read(store, uri, listed=None, max_bytes=1000):
+    with pytest.raises(ImageFailure) as caught:
+        store.read(uri, listed=listed, max_bytes=max_bytes)
+    return caught.value
+
+
+def test_what_was_written_is_listed_described_and_read(store, folder):
+    uri = f"{folder}/a/b.jpg"
+    store.write(uri, b"\xff\xd8\r\n\0 bytes\n")
+    [listed] = store.list(f"{folder}/")
+    assert listed.uri == uri
+    assert listed.size_bytes == 12
+    assert listed.modified_at.utcoffset().total_seconds() == 0
+    assert store.stat(uri) == listed
+    assert store.read(uri, listed=None, max_bytes=12) == (
+        b"\xff\xd8\r\n\0 bytes\n",
+        listed,
+    )
+    assert store.read(uri, listed=listed, max_bytes=12)[1] == listed
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_a_hostile_name_comes_back_exactly_and_opens_itself(store, folder, name):
+    uri, decoy = f"{folder}/{name}", f"{folder}/decoy"
+    store.write(uri, name.encode())
+    store.write(decoy, b"decoy")
+    assert names(store, f"{folder}/") == sorted([uri, decoy])
+    assert names(store, uri) == [uri]
+    found = store.stat(uri)
+    assert found.uri == uri
+    assert store.read(uri, listed=found, max_bytes=99) == (name.encode(), found)
+    with store.open_read(uri) as file:
+        assert file.read() == name.encode()
+
+
+def test_a_listing_is_literal_by_prefix_and_deep(store, folder):
+    for name in ("ab/1", "ab/c/d/2", "abc", "a*", "b/a", "A"):
+        store.write(f"{folder}/{name}", b"x")
+
+    def listed(prefix):
+        return [uri.removeprefix(f"{folder}/") for uri in names(store, folder + prefix)]
+
+    assert listed("/a") == ["a*", "ab/1", "ab/c/d/2", "abc"]
+    assert listed("/ab/") == ["ab/1", "ab/c/d/2"]
+    assert listed("/ab/c/d/2") == ["ab/c/d/2"]
+    assert listed("/a*") == ["a*"]
+    assert listed("/[a]") == []
+    assert listed("/absent/") == []
+    assert len(listed("/")) == 6
+
+
+def test_a_folder_is_something_with_objects_below(store, folder):
+    store.write(f"{folder}/deep/er/x", b"x")
+    assert store.is_folder(f"{folder}/deep/")
+    assert store.is_folder(f"{folder}/deep/er/")
+    assert not store.is_folder(f"{folder}/deep/er/x/")
+    assert not store.is_folder(f"{folder}/de/")
+    assert store.stat(f"{folder}/deep") is None
+
+
+def test_what_is_missing_is_not_found(store, folder):
+    absent = f"{folder}/absent.jpg"
+    assert store.stat(absent) is None
+    assert fail_to_read(store, absent).failure is Failure.NOT_FOUND
+    with pytest.raises(StorageError, match=r"^cannot read .*absent\.jpg: .*no such|No"):
+        store.open_read(absent)
+
+
+def test_an_object_deleted_after_it_was_listed_is_not_found(store, folder):
+    store.write(f"{folder}/x", b"x")
+    [listed] = store.list(f"{folder}/")
+    delete(store, listed.uri)
+    assert fail_to_read(store, listed.uri, listed).failure is Failure.NOT_FOUND
+
+
+def test_an_object_above_the_limit_is_refused(store, folder):
+    uri = f"{folder}/x"
+    store.write(uri, b"12345")
+    failure = fail_to_read(store, uri, max_bytes=4)
+    assert failure.failure is Failure.TOO_LARGE
+    assert failure.detail == "5 bytes exceed the limit of 4"
+
+
+def test_an_empty_object_is_read_as_no_bytes(store, folder):
+    uri = f"{folder}/empty"
+    store.write(uri, b"")
+    assert store.read(uri, listed=store.stat(uri), max_bytes=0)[0] == b""
+    with store.open_read(uri) as file:
+        assert file.read() == b""
+
+
+def test_an_open_object_is_seekable(store, folder):
+    data = bytes(range(256)) * 20_000  # above what is read ahead
+    store.write(f"{folder}/x", data)
+    with store.open_read(f"{folder}/x") as file:
+        assert file.seekable()
+        assert file.seek(0, io.SEEK_END) == len(data)
+        assert file.read(5) == b""
+        file.seek(-3, io.SEEK_END)
+        assert file.read() == data[-3:]
+        file.seek(300)
+        assert file.read(7) == data[300:307]
+        file.seek(2_000_000, io.SEEK_CUR)
+        assert file.tell() == 2_000_307
+        assert file.read(2_000_000) == data[2_000_307:4_000_307]
+        file.seek(0)
+        assert file.read() == data
+
+
+def test_a_write_replaces_whole(store, folder):
+    uri = f"{folder}/x"
+    store.write(uri, b"long content")
+    store.write(uri, b"short")
+    assert store.read(uri, listed=None, max_bytes=99)[0] == b"short"
+    assert names(store, f"{folder}/") == [uri]
+
+
+def test_a_large_write_arrives_whole(store, folder):
+    data = bytes(range(251)) * 36_000  # more than one request holds
+    store.write(f"{folder}/x", data)
+    assert store.read(f"{folder}/x", listed=None, max_bytes=len(data))[0] == data
+
+
+def test_joined_names_lie_below_their_folder(store, folder):
+    for place in (folder, f"{folder}/"):
+        store.write(join(place, "sub/x"), b"x")
+    assert names(store, f"{folder}/") == [f"{folder}/sub/x"]
+
+
+def test_an_error_is_one_line_whatever_the_name(store, folder):
+    with pytest.raises(StorageError) as caught:
+        store.open_read(f"{folder}/no\nsuch\x1b[31m")
+    assert str(caught.value).isprintable()
+
+
+def delete(store, uri):
+    if uri.startswith("gs://"):
+        bucket, _, name = uri.removeprefix("gs://").partition("/")
+        store._client.bucket(bucket).delete_blob(name)
+    else:
+        os.unlink(uri)

@@ -1,0 +1,343 @@
+"""How the gs:// store retries, checks and reports, against a double that can fail."""
+
+import threading
+
+import google.auth.exceptions
+import pytest
+from google.cloud.storage.retry import DEFAULT_RETRY
+from helpers import gcs_double, gcs_emulator
+
+from pipelines.storage import StorageError
+from pipelines.storage import google_cloud as module
+from pipelines.storage.google_cloud import GoogleCloudStorage
+from schemas.failures import Failure, ImageFailure
+
+HOST = f"gs://{gcs_emulator.BUCKET}"
+DATA = bytes(range(256)) * 200  # several of the chunks that the client reads
+FAST = DEFAULT_RETRY.with_timeout(10).with_delay(
+    initial=0.01, maximum=0.1, multiplier=2.0
+)
+BRIEF = FAST.with_timeout(0.3)
+
+
+@pytest.fixture
+def double():
+    with (
+        gcs_double.running_double() as (double, env),
+        gcs_emulator.environment(env),
+    ):
+        yield double
+
+
+@pytest.fixture
+def store(double):
+    return GoogleCloudStorage(retry=FAST)
+
+
+@pytest.fixture
+def impatient_store(double):
+    return GoogleCloudStorage(retry=BRIEF)
+
+
+@pytest.fixture
+def listed(double, store):
+    double.put("x.jpg", DATA)
+    [listed] = store.list(f"{HOST}/x.jpg")
+    double.requests.clear()
+    return listed
+
+
+def read(store, listed, max_bytes=100_000):
+    return store.read(listed.uri, listed=listed, max_bytes=max_bytes)
+
+
+def failure_of(store, listed, **settings) -> ImageFailure:
+    with pytest.raises(ImageFailure) as caught:
+        read(store, listed, **settings)
+    require_discreet(str(caught.value))
+    return caught.value
+
+
+def error_of(call, *arguments) -> str:
+    with pytest.raises(StorageError) as caught:
+        call(*arguments)
+    require_discreet(str(caught.value))
+    return str(caught.value)
+
+
+def require_discreet(message):
+    for secret in (gcs_double.SECRET, "token", "?", "http:", "ifGeneration", "alt="):
+        assert secret not in message
+
+
+def test_a_listing_goes_through_all_pages_and_leaves_out_folder_marks(double, store):
+    double.page_size = 2
+    names = ["a/", "a/1", "a/2", "a/3/", "a/3/4", "a/5", "b"]
+    for name in names:
+        double.put(name, b"x")
+    found = [one.uri for one in store.list(f"{HOST}/a")]
+    assert found == [f"{HOST}/{name}" for name in ("a/1", "a/2", "a/3/4", "a/5")]
+    assert double.requests == ["list"] * 3
+
+
+def test_a_listing_is_streamed(double, store):
+    double.page_size = 2
+    for name in "abcdef":
+        double.put(name, b"x")
+    assert next(store.list(f"{HOST}/")).uri == f"{HOST}/a"
+    assert double.requests == ["list"]
+
+
+def test_a_listed_object_is_read_by_one_request(double, store, listed):
+    assert read(store, listed) == (DATA, listed)
+    assert double.requests == ["download"]
+
+
+def test_a_read_of_no_listed_generation_asks_for_the_current_one(double, store, listed):
+    double.put("x.jpg", b"newer")
+    data, found = store.read(listed.uri, listed=None, max_bytes=9)
+    assert data == b"newer"
+    assert int(found.generation) > int(listed.generation)
+
+
+def test_a_replaced_object_is_changed_and_not_asked_for_again(double, store, listed):
+    double.put("x.jpg", DATA)
+    failure = failure_of(store, listed)
+    assert failure.failure is Failure.CHANGED
+    assert failure.detail == "the object was replaced after it was listed"
+    assert double.requests == ["download"]
+
+
+def test_a_deleted_object_is_not_found_and_hardly_asked_for_again(
+    double, store, listed
+):
+    double.delete("x.jpg")
+    failure = failure_of(store, listed)
+    assert failure.failure is Failure.NOT_FOUND
+    assert failure.detail == "there is no such bucket or object"
+    assert double.requests == ["download", "stat"]
+
+
+def test_a_404_for_an_old_generation_of_an_object_is_changed(double, store, listed):
+    double.fail("download", 404)
+    assert failure_of(store, listed).failure is Failure.CHANGED
+
+
+def test_an_object_above_the_limit_is_refused_unread(double, store, listed):
+    assert failure_of(store, listed, max_bytes=9).failure is Failure.TOO_LARGE
+    assert double.requests == []
+
+
+def test_a_refusal_is_forbidden_and_not_asked_for_again(double, store, listed):
+    double.fail("download", 403)
+    failure = failure_of(store, listed)
+    assert failure.failure is Failure.FORBIDDEN
+    assert "the store refuses access" in failure.detail
+    assert double.requests == ["download"]
+
+
+@pytest.mark.parametrize("fault", [408, 429, 500, 502, 503, 504, gcs_double.RESET])
+def test_a_passing_fault_is_survived(double, store, listed, fault):
+    double.fail("download", fault, times=2)
+    assert read(store, listed)[0] == DATA
+    assert double.requests == ["download"] * 3
+
+
+@pytest.mark.parametrize("operation", ["list", "stat", "upload"])
+@pytest.mark.parametrize("fault", [503, gcs_double.RESET])
+def test_every_operation_survives_a_passing_fault(
+    double, store, listed, operation, fault
+):
+    double.fail(operation, fault)
+    if operation == "list":
+        assert list(store.list(f"{HOST}/")) == [listed]
+    elif operation == "stat":
+        assert store.stat(listed.uri) == listed
+    else:
+        store.write(f"{HOST}/new", DATA)
+        assert double.content("new") == DATA
+    assert double.requests == [operation] * 2
+
+
+def test_a_lasting_fault_is_a_read_error_after_few_requests(
+    double, impatient_store, listed
+):
+    double.fail("download", 503, times=1000)
+    failure = failure_of(impatient_store, listed)
+    assert failure.failure is Failure.READ_ERROR
+    assert failure.detail == "the store kept failing (status 503)"
+    assert 2 <= len(double.requests) <= 50
+
+
+@pytest.mark.parametrize("fault", [gcs_double.CUT, gcs_double.DAMAGED])
+def test_a_damaged_body_is_read_again(double, store, listed, fault):
+    double.fail("download", fault)
+    assert read(store, listed)[0] == DATA
+    assert double.requests == ["download"] * 2
+
+
+@pytest.mark.parametrize("fault", [gcs_double.CUT, gcs_double.DAMAGED])
+def test_a_body_that_stays_damaged_is_a_read_error(double, store, listed, fault):
+    double.fail("download", fault, times=100)
+    failure = failure_of(store, listed)
+    assert failure.failure is Failure.READ_ERROR
+    assert failure.detail == "its bytes arrived damaged 3 times"
+    assert double.requests == ["download"] * 3
+
+
+def test_an_interrupted_body_is_resumed_and_checked(double, store, listed):
+    double.fail("download", gcs_double.SHORT)
+    assert read(store, listed)[0] == DATA
+    assert double.requests == ["download", "download", "stat"]
+
+
+def test_damage_in_the_rest_of_an_interrupted_body_is_noticed(double, store, listed):
+    double.fail("download", gcs_double.SHORT)
+    double.fail("download", gcs_double.DAMAGED)
+    assert read(store, listed)[0] == DATA
+    assert double.requests == ["download", "download", "stat", "download"]
+
+
+def test_a_compressed_object_is_unreadable(double, store):
+    double.put("x.jpg", DATA, content_encoding="gzip")
+    [listed] = store.list(f"{HOST}/x.jpg")
+    failure = failure_of(store, listed)
+    assert failure.failure is Failure.UNREADABLE
+    assert "Content-Encoding gzip" in failure.detail
+
+
+def test_an_open_object_stays_the_same_generation(double, store, listed):
+    with store.open_read(listed.uri) as file:
+        assert file.read(3) == DATA[:3]
+        double.put("x.jpg", DATA[::-1])
+        assert file.seek(0, 2) == len(DATA)
+        file.seek(0)
+        assert "was replaced" in error_of(file.read)
+
+
+def test_an_open_object_is_checked_when_read_whole(double, store, listed):
+    double.fail("download", gcs_double.DAMAGED)
+    with store.open_read(listed.uri) as file:
+        assert file.read() == DATA
+
+
+def test_an_open_object_reports_a_fault_as_a_storage_error(double, store, listed):
+    with store.open_read(listed.uri) as file:
+        double.fail("download", 403)
+        assert "the store refuses access" in error_of(file.read, 5)
+        with pytest.raises(ValueError, match="negative seek position -1"):
+            file.seek(-1)
+
+
+@pytest.mark.parametrize(
+    ("operation", "call"),
+    [
+        ("list", lambda store: list(store.list(f"{HOST}/x"))),
+        ("list", lambda store: store.is_folder(f"{HOST}/x/")),
+        ("stat", lambda store: store.stat(f"{HOST}/x")),
+        ("stat", lambda store: store.open_read(f"{HOST}/x")),
+        ("upload", lambda store: store.write(f"{HOST}/x", b"x")),
+        ("upload", lambda store: store.write_if_absent(f"{HOST}/x", b"x")),
+    ],
+)
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (400, "the store does not answer properly (status 400)"),
+        (403, "the store refuses access; check the account's roles on the bucket"),
+        (503, "the store kept failing (status 503)"),
+    ],
+)
+def test_an_error_says_what_where_and_why(
+    double, impatient_store, operation, call, status, reason
+):
+    double.fail(operation, status, times=1000)
+    message = error_of(call, impatient_store)
+    assert message.startswith(("cannot list ", "cannot look at ", "cannot write "))
+    assert f"{HOST}/x" in message
+    assert message.endswith(f": {reason}")
+
+
+def test_a_missing_bucket_is_an_error_that_says_so(double, store):
+    absent = "gs://absent-bucket/x"
+    reason = "there is no such bucket or object"
+    assert reason in error_of(list, store.list(absent))
+    assert reason in error_of(store.write, absent, b"x")
+    assert store.stat(absent) is None
+
+
+def test_missing_credentials_are_named_with_the_cure(store, monkeypatch):
+    def fail(**settings):
+        raise google.auth.exceptions.DefaultCredentialsError(gcs_double.SECRET)
+
+    monkeypatch.setattr(module, "Client", fail)
+    message = error_of(store.stat, f"{HOST}/x")
+    assert "gcloud auth application-default login" in message
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        ("gs://", "no bucket can have this name"),
+        ("gs:///x", "no bucket can have this name"),
+        ("gs://b ad?x=1/x", "no bucket can have this name"),
+        ("gs://../x", "no bucket can have this name"),
+        (f"{HOST}/", "no object can have this name"),
+        (f"{HOST}/..", "no object can have this name"),
+        (f"{HOST}/\udcff", "the name is not UTF-8"),
+        (f"{HOST}/{'x' * 1025}", "the name is longer than 1024 bytes"),
+    ],
+)
+def test_a_name_that_no_object_can_have_is_refused_unasked(double, store, uri, reason):
+    with pytest.raises(ImageFailure) as caught:
+        store.read(uri, listed=None, max_bytes=9)
+    assert caught.value.failure is Failure.UNSAFE_NAME
+    assert caught.value.detail == reason
+    with pytest.raises(StorageError) as error:
+        store.write(uri, b"x")
+    assert str(error.value).endswith(f": {reason}")
+    assert double.requests == []
+
+
+def test_put_if_absent_creates_once(double, store):
+    assert store.write_if_absent(f"{HOST}/new", b"first")
+    assert not store.write_if_absent(f"{HOST}/new", b"second")
+    assert double.content("new") == b"first"
+
+
+def test_put_if_absent_whose_answer_was_lost_still_knows_that_it_won(double, store):
+    double.fail("upload", gcs_double.LOST)
+    assert store.write_if_absent(f"{HOST}/new", b"mine")
+    assert double.requests == ["upload", "upload", "stat"]
+    assert not store.write_if_absent(f"{HOST}/new", b"mine")
+
+
+def test_a_race_to_put_if_absent_has_one_winner(double):
+    stores = [GoogleCloudStorage(retry=FAST) for _ in range(8)]
+    start = threading.Barrier(8)
+    won = [False] * 8
+
+    def race(number):
+        start.wait()
+        won[number] = stores[number].write_if_absent(f"{HOST}/new", b"%d" % number)
+
+    threads = [threading.Thread(target=race, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(won) == 1
+    assert double.content("new") == b"%d" % won.index(True)
+
+
+def test_the_production_retry_backs_off_and_ends():
+    retry = module._RETRY
+    assert (retry._initial, retry._multiplier, retry._maximum) == (0.5, 2.0, 20.0)
+    assert retry.timeout == 120.0
+
+
+def test_a_hostile_name_is_the_same_name_at_the_store(double, store):
+    for name in ("a%20b#c?d[1].jpg", "new\nline", "a//b/../c", "Ü", "*"):
+        store.write(f"{HOST}/{name}", name.encode())
+        assert double.content(name) == name.encode()
+        assert store.read(f"{HOST}/{name}", listed=None, max_bytes=99)[0]

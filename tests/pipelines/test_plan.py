@@ -1,0 +1,101 @@
+import dataclasses
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.plan import (
+    KeptRow,
+    KnownRow,
+    PreviousState,
+    RetryFailed,
+    plan_refs,
+    previous_files,
+    shard_of,
+)
+from pipelines.storage import storage_for
+from schemas.failures import Failure
+from schemas.manifest import LedgerFile
+
+COUNTS = st.sampled_from([1, 2, 4, 8, 16])
+
+
+@pytest.fixture
+def ref(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"abc")
+    uri = str(tmp_path / "a.jpg")
+    listed = storage_for(uri).stat(uri)
+    return ImageRef(uri=uri, key="a.jpg", order=(0, 0), carried=("new",), listed=listed)
+
+
+def known(ref: ImageRef, **changes) -> dict[str, KnownRow]:
+    row = KnownRow(
+        generation=ref.listed.generation,
+        size_bytes=ref.listed.size_bytes,
+        status="scored",
+        transient=None,
+    )
+    return {ref.uri: dataclasses.replace(row, **changes)}
+
+
+def plan(ref, rows, retry=RetryFailed.TRANSIENT):
+    [planned] = plan_refs([ref], rows, retry)
+    return planned
+
+
+def test_an_unchanged_file_keeps_its_row_with_the_inputs_new_columns(ref):
+    kept = KeptRow(uri=ref.uri, key="a.jpg", carried=("new",))
+    assert plan(ref, known(ref)) == kept
+    assert plan(dataclasses.replace(ref, listed=None), known(ref)) == kept
+
+
+def test_new_and_changed_files_are_scored(ref):
+    assert plan(ref, {}) is ref
+    assert plan(ref, known(ref, generation="1")) is ref
+    assert plan(ref, known(ref, size_bytes=1)) is ref
+    gone = dataclasses.replace(ref, uri=f"{ref.uri}x", listed=None)
+    assert plan(gone, {gone.uri: known(ref)[ref.uri]}) is gone
+
+
+@pytest.mark.parametrize(
+    ("retry", "transient", "is_kept"),
+    [
+        ("transient", True, False),
+        ("transient", False, True),
+        ("all", False, False),
+        ("none", True, True),
+    ],
+)
+def test_failed_rows_are_tried_again_as_told(ref, retry, transient, is_kept):
+    rows = known(ref, status="failed", transient=transient)
+    assert isinstance(plan(ref, rows, RetryFailed(retry)), KeptRow) == is_kept
+
+
+def test_refused_names_are_not_looked_at(ref):
+    refusal = (Failure.FORBIDDEN_URI, "no")
+    refused = dataclasses.replace(ref, refusal=refusal)
+    assert plan(refused, known(ref)) is refused
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9)), unique=True))
+def test_of_repeats_the_first_named_counts_whatever_the_order(named):
+    refs = [ImageRef(uri=u, key=u, order=(0, n)) for u, n in named]
+    random.Random(0).shuffle(refs)
+    planned = {p.uri: p for p in plan_refs(refs, {}, RetryFailed.NONE)}
+    assert planned.keys() == {uri for uri, _ in named}
+    for uri, ref in planned.items():
+        assert ref.order[1] == min(n for u, n in named if u == uri)
+
+
+@given(COUNTS, COUNTS, st.text())
+def test_a_row_is_found_in_the_files_of_its_new_shard(old_count, new_count, uri):
+    files = tuple(
+        LedgerFile(path=str(shard), shard=shard, rows=1, size_bytes=1, sha256="")
+        for shard in range(old_count)
+    )
+    previous = PreviousState(ledger="l", shard_count=old_count, files=files)
+    found = previous_files(previous, shard_of(uri, new_count), new_count)
+    assert shard_of(uri, old_count) in [file.shard for file in found]
+    assert len(found) == max(1, old_count // new_count)

@@ -1,0 +1,96 @@
+"""Running again on the same ledger pays only for what is new or changed."""
+
+import os
+
+import pytest
+from helpers.make_images import encoded, noise, write_images
+from helpers.run_musiq import manifest_of, rows_by_key, run_musiq
+from helpers.tiny_models import tiny_model_file
+
+
+@pytest.fixture
+def job(tmp_path):
+    """Runs the job on the same folders and returns the counts of the new state."""
+    write_images(tmp_path / "photos", 6)
+    (tmp_path / "tiny.safetensors").write_bytes(tiny_model_file())
+
+    def run(*extra, photos=tmp_path / "photos", code=0) -> dict:
+        outcome = run_musiq(
+            *("score", "--input", photos, "--output", tmp_path / "ledger"),
+            *("--model", tmp_path / "tiny.safetensors", "--workers", 1, *extra),
+        )
+        assert outcome.code == code, outcome.err
+        counts = manifest_of(tmp_path / "ledger")["counts"]
+        names = ("carried_over", "scored", "failed", "listed")
+        return {name: counts[name] for name in names}
+
+    return run
+
+
+def test_only_new_and_changed_files_are_scored_again(job, tmp_path):
+    photos, ledger = tmp_path / "photos", tmp_path / "ledger"
+    (photos / "page.jpg").write_bytes(b"<html>")
+    assert job() == {"carried_over": 0, "scored": 6, "failed": 1, "listed": 7}
+    before = rows_by_key(ledger)
+    assert job() == {"carried_over": 7, "scored": 0, "failed": 0, "listed": 7}
+    assert rows_by_key(ledger) == before
+
+    (photos / "new.png").write_bytes(encoded(noise(50, 50)))
+    (photos / "image-001.png").write_bytes(encoded(noise(60, 60)))
+    (photos / "image-002.png").unlink()
+    assert job() == {"carried_over": 5, "scored": 2, "failed": 0, "listed": 7}
+    after = rows_by_key(ledger)
+    assert after.keys() == {path.name for path in photos.iterdir()}
+    for name in ("image-000.png", "image-003.png", "page.jpg"):
+        assert after[name] == before[name]
+    for name in ("new.png", "image-001.png"):
+        assert after[name]["run_id"] == manifest_of(ledger)["run_id"]
+    assert after["image-001.png"]["width"] == 60
+    quantiles = manifest_of(ledger)["score_quantiles"]["tiny"]
+    scores = [row["musiq_tiny"] for row in after.values() if row["musiq_tiny"]]
+    assert quantiles["1.0"] == pytest.approx(max(scores))
+    assert manifest_of(ledger)["failures"] == {"not_an_image": 1}
+    assert len(os.listdir(ledger / "_manifests")) == 3
+
+
+def test_flags_force_scoring_again(job, tmp_path):
+    (tmp_path / "photos" / "page.jpg").write_bytes(b"<html>")
+    job()
+    assert job("--retry_failed=all")["carried_over"] == 6
+    assert job("--rescore")["carried_over"] == 0
+
+
+def test_other_settings_and_other_models_score_everything_again(job, tmp_path):
+    job()
+    assert job("--orientation=ignore")["carried_over"] == 0
+    (tmp_path / "other.safetensors").write_bytes(tiny_model_file(name="other"))
+    other = f"--model={tmp_path / 'other.safetensors'}"
+    assert job("--orientation=ignore", other)["carried_over"] == 0
+    assert job("--orientation=ignore")["carried_over"] == 6
+    assert "musiq_other" not in rows_by_key(tmp_path / "ledger")["image-000.png"]
+
+
+def test_carried_columns_are_those_of_the_newest_input(job, tmp_path):
+    photos = tmp_path / "photos"
+    manifest = tmp_path / "list.csv"
+    manifest.write_text(f"uri,label\n{photos}/image-000.png,old\n")
+    assert job(photos=manifest)["scored"] == 1
+    manifest.write_text(f"uri,mood,label\n{photos}/image-000.png,good,new\n")
+    assert job(photos=manifest)["carried_over"] == 1
+    [row] = rows_by_key(tmp_path / "ledger").values()
+    assert (row["label"], row["mood"]) == ("new", "good")
+
+
+def test_a_damaged_ledger_file_stops_the_run_in_one_line(job, tmp_path):
+    job()
+    ledger = tmp_path / "ledger"
+    [file] = manifest_of(ledger)["files"]
+    path = ledger / file["path"]
+    path.write_bytes(path.read_bytes()[:-1])
+    outcome = run_musiq(
+        *("score", "--input", tmp_path / "photos", "--output", ledger),
+        *("--model", tmp_path / "tiny.safetensors", "--workers", 1),
+    )
+    assert outcome.code == 1
+    assert f"{path} is not what its manifest says" in outcome.err.splitlines()[-1]
+    assert len(os.listdir(ledger / "_manifests")) == 1
