@@ -1,6 +1,8 @@
 """Runs the `musiq` command and reads the ledger that it leaves."""
 
+import contextlib
 import dataclasses
+import io
 import json
 import os
 import subprocess
@@ -9,6 +11,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from pipelines.cli import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,6 +45,17 @@ def run_musiq(*arguments: object, env: dict | None = None, cwd=None) -> Outcome:
         cwd=cwd,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def run_here(*arguments: object) -> Outcome:
+    """Run the command in this process, which saves seconds of imports."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return Outcome(code, out.getvalue(), err.getvalue())
 
 
 def manifest_of(ledger: Path) -> dict:

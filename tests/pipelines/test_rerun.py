@@ -4,7 +4,7 @@ import os
 
 import pytest
 from helpers.make_images import encoded, noise, write_images
-from helpers.run_musiq import manifest_of, rows_by_key, run_musiq
+from helpers.run_musiq import manifest_of, rows_by_key, run_here
 from helpers.tiny_models import tiny_model_file
 
 
@@ -15,7 +15,7 @@ def job(tmp_path):
     (tmp_path / "tiny.safetensors").write_bytes(tiny_model_file())
 
     def run(*extra, photos=tmp_path / "photos", code=0) -> dict:
-        outcome = run_musiq(
+        outcome = run_here(
             *("score", "--input", photos, "--output", tmp_path / "ledger"),
             *("--model", tmp_path / "tiny.safetensors", "--workers", 1, *extra),
         )
@@ -87,7 +87,7 @@ def test_a_damaged_ledger_file_stops_the_run_in_one_line(job, tmp_path):
     [file] = manifest_of(ledger)["files"]
     path = ledger / file["path"]
     path.write_bytes(path.read_bytes()[:-1])
-    outcome = run_musiq(
+    outcome = run_here(
         *("score", "--input", tmp_path / "photos", "--output", ledger),
         *("--model", tmp_path / "tiny.safetensors", "--workers", 1),
     )

@@ -11,7 +11,13 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 from helpers.make_images import encoded, noise, write_images
-from helpers.run_musiq import manifest_of, rows_by_key, run_musiq, table_of
+from helpers.run_musiq import (
+    manifest_of,
+    rows_by_key,
+    run_here,
+    run_musiq,
+    table_of,
+)
 from helpers.shared_data import bad_inputs
 from helpers.tiny_models import TINY, tiny_model_file
 from PIL import Image
@@ -147,7 +153,7 @@ def test_repeats_give_one_row_and_the_first_mention_wins(model, photos, tmp_path
     manifest = photos.parent / "repeats.csv"
     lines = [f"{photos}/image-00{i % 3}.png,{i}" for i in range(9)]
     manifest.write_text("\n".join(["uri,label", *lines, f"{photos}/absent.png,9"]))
-    outcome = run_musiq(
+    outcome = run_here(
         *("score", "--input", manifest, "--input", photos / "image-002.png"),
         *("--output", tmp_path / "ledger", "--model", model, "--workers", 1),
     )
@@ -167,7 +173,7 @@ def test_orientation_and_dct_are_choices(model, tmp_path):
     scores = set()
     for choice in ([], ["--orientation", "ignore"], ["--jpeg-dct=accurate"]):
         ledger = tmp_path / f"ledger{len(scores)}"
-        outcome = run_musiq(
+        outcome = run_here(
             *("score", "--input", tmp_path / "photo.jpg", "--output", ledger),
             *("--model", model, "--workers", 1, *choice),
         )
@@ -182,7 +188,7 @@ def test_orientation_and_dct_are_choices(model, tmp_path):
 
 def test_nothing_scored_is_exit_code_4_and_still_a_ledger(model, tmp_path):
     (tmp_path / "page.jpg").write_bytes(b"<html>404</html>")
-    outcome = run_musiq(
+    outcome = run_here(
         *("score", "--input", tmp_path / "page.jpg", "--output", tmp_path / "ledger"),
         *("--model", model, "--workers", 1),
     )
@@ -216,7 +222,7 @@ def test_an_output_that_fails_in_mid_run_is_one_line_and_nothing_is_published(
 
 
 def test_no_model_says_how_to_get_one_at_once():
-    outcome = run_musiq("score", "--input", "x", "--output", "y")
+    outcome = run_here("score", "--input", "x", "--output", "y")
     assert outcome.code == 2
     assert "musiq models import koniq_ckpt.npz --dataset koniq" in outcome.error
 
@@ -232,7 +238,7 @@ def wrong(model, photos, tmp_path):
             "model": model,
         } | changes
         flags = [f"--{name}={value}" for name, value in told.items()]
-        outcome = run_musiq("score", *flags, "--workers=1")
+        outcome = run_here("score", *flags, "--workers=1")
         assert outcome.code == 2, outcome.err
         assert outcome.out == ""
         assert not (tmp_path / "ledger" / "_manifests").exists()
@@ -282,7 +288,7 @@ def test_wrong_flags_are_one_line(wrong):
 
 
 def test_two_models_of_one_name_are_told_apart(model, photos, tmp_path):
-    outcome = run_musiq(
+    outcome = run_here(
         *("score", "--input", photos, "--output", tmp_path / "ledger"),
         *("--model", model, "--model", model),
     )
@@ -293,7 +299,7 @@ def test_two_models_of_one_name_are_told_apart(model, photos, tmp_path):
 def test_hyphens_are_accepted_and_beam_options_pass_through(model, photos, tmp_path):
     manifest = photos.parent / "hyphens.csv"
     manifest.write_text(f"path\n{photos}/image-001.png\n")
-    outcome = run_musiq(
+    outcome = run_here(
         *("score", "--input", manifest, "--uri-column", "path", "--workers=1"),
         *("--output", tmp_path / "ledger", "--model", model),
         *("--runner=DirectRunner", "--job_name", "nightly"),

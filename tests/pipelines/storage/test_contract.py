@@ -31,12 +31,6 @@ HOSTILE_NAMES = (
 )
 
 
-@pytest.fixture(scope="module")
-def gcs():
-    with gcs_emulator.running_emulator() as gcs:
-        yield gcs
-
-
 @pytest.fixture(params=["local", "gs"])
 def folder(request, tmp_path):
     """The URI of an empty folder in each store, without a slash at its end."""
