@@ -32,6 +32,7 @@ setup(
         "pipelines.models",
         "pipelines.scoring",
         "pipelines.storage",
+        "pipelines.verifying",
         "schemas",
         "training",
     ],

@@ -1,8 +1,15 @@
-"""The ledger's folder in a store: find its newest manifest, publish the next one."""
+"""The ledger's folder in a store: its manifests and the files that they name."""
+
+import hashlib
+import io
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.storage import StorageError, join, storage_for
 from schemas.manifest import (
     FOLDER,
+    LedgerFile,
     Manifest,
     ManifestError,
     manifest_name,
@@ -32,7 +39,7 @@ def newest_manifest_number(ledger: str) -> int:
         folder, _, rest = name.partition("/")
         if folder == FOLDER:
             newest = max(newest, manifest_number(rest) or 0)
-        elif folder != "runs":
+        elif folder not in ("runs", "journal"):
             foreign = foreign or name
     if foreign is not None and newest == 0:
         raise LedgerFolderError(
@@ -71,6 +78,27 @@ def publish_manifest(ledger: str, number: int, manifest: Manifest) -> None:
             f"another run published {uri} while this one ran, so this one published "
             f"nothing; its rows are kept in runs/{manifest.run_id}. Run again"
         )
+
+
+def read_ledger_file(
+    ledger: str, file: LedgerFile, columns: list[str] | None = None
+) -> pa.Table:
+    """Read a file of the ledger, or some columns, and check its digest.
+
+    Raises:
+      LedgerFolderError: If it is missing or damaged.
+    """
+    uri = join(ledger, file.path)
+    try:
+        with storage_for(uri).open_read(uri) as stream:
+            data = stream.read()
+    except StorageError as error:
+        raise LedgerFolderError(f"the ledger is incomplete: {error}") from error
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        raise LedgerFolderError(
+            f"{uri} is not what its manifest says; restore it, or start anew elsewhere"
+        )
+    return pq.read_table(io.BytesIO(data), columns=columns)
 
 
 def _as_folder(uri: str) -> str:

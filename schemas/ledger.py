@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import enum
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -187,6 +188,16 @@ def ledger_schema(
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise LedgerError(f"ledger columns would repeat: {', '.join(repeated)}")
     return pa.schema(fields, metadata={_VERSION_KEY: str(SCHEMA_VERSION).encode()})
+
+
+def shard_of(uri: str, shard_count: int) -> int:
+    """Return the shard of a URI: the same on every machine and in every run.
+
+    Shard counts are powers of two, so a shard of one count is made of whole shards of a
+    larger one, or is part of one shard of a smaller one.
+    """
+    digest = hashlib.sha256(uri.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") % shard_count
 
 
 def rows_to_table(

@@ -2,26 +2,18 @@
 
 import argparse
 import contextlib
-import dataclasses
-import datetime
 import json
 import os
-import re
-import secrets
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Sequence
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineRunner
 
-from musiq_core.image import DecodeConfig
 from musiq_core.model_file import ModelFileError
-from pipelines.arguments import UsageError
-from pipelines.decoding import DecoderLimits
 from pipelines.engines import (
     is_embedded,
     limit_to_one_thread,
@@ -29,30 +21,16 @@ from pipelines.engines import (
     one_line_cause,
     parse_beam_options,
 )
-from pipelines.ledger_folder import (
-    LedgerFolderError,
-    newest_manifest_number,
-    read_manifest,
-)
-from pipelines.models.command import load_model
-from pipelines.scoring.config import ScoringConfig, ScoringModel
+from pipelines.ledger_folder import LedgerFolderError, read_manifest
+from pipelines.scoring.config import ScoringConfig
+from pipelines.scoring.configure import build_config
 from pipelines.scoring.flow import score_photos
-from pipelines.scoring.inputs import (
-    Input,
-    InputError,
-    InputKind,
-    carried_fields,
-    resolve_inputs,
-)
-from pipelines.scoring.plan import PreviousState, RetryFailed
+from pipelines.scoring.inputs import InputError
 from pipelines.scoring.publish import FailureBudgetError
 from pipelines.scoring.show_progress import show_progress
 from pipelines.scoring.summary import RunSummary, print_summary
-from pipelines.storage import StorageError, join, resolve, storage_for
-from schemas.failures import ImageFailure
-from schemas.ledger import LedgerError, LedgerModel
-from schemas.manifest import Manifest, ManifestError
-from schemas.model_card import ModelCardError, require_model_name
+from pipelines.storage import StorageError
+from schemas.manifest import ManifestError
 
 _KNOWN_ERRORS = (
     InputError,
@@ -108,65 +86,6 @@ def run_job(
     return result
 
 
-def build_config(
-    args: argparse.Namespace, *, progress_folder: str | None
-) -> ScoringConfig:
-    """Check everything that can be checked before the job starts.
-
-    Raises:
-      UsageError: Naming what is wrong and what would help.
-    """
-    started_at = datetime.datetime.now(datetime.UTC)
-    try:
-        output = resolve(args.output, base=None)
-        inputs = resolve_inputs(args.inputs, uri_column=args.uri_column)
-        _require_apart(output, inputs)
-        number = newest_manifest_number(output)
-        config = ScoringConfig(
-            inputs=inputs,
-            output=output,
-            models=read_models(args.models),
-            run_id=f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
-            started_at=started_at,
-            manifest_number=number + 1,
-            retry_failed=RetryFailed(args.retry_failed),
-            carried=carried_fields(inputs),
-            decode=DecodeConfig(
-                jpeg_dct=args.jpeg_dct,
-                orientation=args.orientation,
-                max_pixels=args.max_pixels,
-            ),
-            decoder_limits=DecoderLimits(seconds=args.decode_timeout_seconds),
-            max_file_bytes=args.max_file_bytes,
-            max_failure_rate=args.max_failure_rate,
-            progress_folder=progress_folder,
-        )
-        if number and not args.rescore:
-            manifest = read_manifest(output, number)
-            config = dataclasses.replace(config, previous=previous_of(manifest, config))
-        _open_run_folder(config, args)
-    except (*_KNOWN_ERRORS, LedgerError, ModelCardError, ImageFailure) as error:
-        raise UsageError(str(error)) from error
-    return config
-
-
-def previous_of(manifest: Manifest, config: ScoringConfig) -> PreviousState | None:
-    """Return a published state if its rows are what this run would make of them.
-
-    They are if every model of the run was among its models, with the same digest, and
-    nothing else that can change a score differs.
-    """
-    known = {name: model["digest"] for name, model in manifest.models.items()}
-    same_models = all(known.get(m.name) == m.digest for m in config.ledger_models)
-    if not same_models or manifest.settings != config.score_settings():
-        return None
-    return PreviousState(
-        ledger=config.output,
-        shard_count=manifest.shard_count,
-        files=manifest.files,
-    )
-
-
 def read_counters(result: PipelineResult) -> dict[str, int]:
     """Return the committed values of the job's counters by name."""
     counters = result.metrics().query()["counters"]
@@ -175,52 +94,6 @@ def read_counters(result: PipelineResult) -> dict[str, int]:
         name = counter.key.metric.name
         totals[name] = totals.get(name, 0) + counter.result
     return totals
-
-
-def read_models(arguments: Sequence[str]) -> tuple[ScoringModel, ...]:
-    """Read every `[NAME=]FILE` once: a bad file stops the job before it starts.
-
-    Raises:
-      UsageError: If a file cannot be used, or two models would have one name.
-      ModelCardError: If a name cannot name a column.
-    """
-    models: dict[str, ScoringModel] = {}
-    for argument in arguments:
-        named = re.fullmatch(r"([A-Za-z0-9_-]+)=(.+)", argument, re.DOTALL)
-        uri = resolve(named[2] if named else argument, base=None)
-        model = load_model(uri)
-        name = require_model_name(named[1] if named else model.card.name)
-        if name in models:
-            raise UsageError(
-                f"two models would be called {name!r}; name them apart: "
-                f"--model {name}_a={models[name].uri} --model {name}_b={uri}"
-            )
-        columns = LedgerModel(
-            name=name,
-            digest=model.digest,
-            has_distribution=model.config.output_count > 1,
-        )
-        models[name] = ScoringModel(
-            uri=uri, columns=columns, config=model.config, card=model.card
-        )
-    return tuple(models.values())
-
-
-def _require_apart(output: str, inputs: Sequence[Input]) -> None:
-    """Refuse an output that the next run would take for input."""
-    for one in inputs:
-        if one.kind is InputKind.FOLDER and join(output, "").startswith(one.uri):
-            raise UsageError(
-                f"--output {output} lies inside --input {one.uri}, so the next run "
-                "would list the ledger's own files; choose a folder beside it"
-            )
-
-
-def _open_run_folder(config: ScoringConfig, args: argparse.Namespace) -> None:
-    """Write down what the run was told; an output that cannot be written fails here."""
-    uri = join(config.output, f"runs/{config.run_id}/run.json")
-    told = {k: v for k, v in vars(args).items() if k not in ("run", "flags")}
-    storage_for(uri).write(uri, json.dumps(told, indent=1).encode())
 
 
 def _report_failure(error: Exception) -> int:

@@ -13,12 +13,18 @@ from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.fetch import FetchImage
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.inputs import list_input
-from pipelines.scoring.plan import KEPT, KeptRow, PlanShard, plan_shard_count, shard_of
+from pipelines.scoring.journal import (
+    JournalRows,
+    journal_folder,
+    list_journal,
+    read_journal,
+)
+from pipelines.scoring.plan import KEPT, KeptRow, PlanShard, plan_shard_count
 from pipelines.scoring.prepare import PrepareImage
 from pipelines.scoring.publish import publish_run
 from pipelines.scoring.score import ScoreImages
 from pipelines.scoring.write import WriteShard, shard_count_for
-from schemas.ledger import LedgerRow
+from schemas.ledger import LedgerRow, shard_of
 
 
 def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
@@ -32,14 +38,22 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
       The published manifest, one element.
     """
     shards = plan_shard_count(config.previous)
+    journalled = (
+        pipeline
+        | "Journal" >> beam.Create([journal_folder(config)] * config.resume)
+        | "List journal" >> beam.FlatMap(list_journal)
+        | "Spread journal" >> beam.Reshuffle()
+        | "Read journal" >> beam.FlatMap(read_journal, shard_count=shards)
+    )
     named = (
         pipeline
         | "Inputs" >> beam.Create(list(config.inputs))
         | "List" >> beam.FlatMap(list_input)
     )
+    by_shard = named | "Key by plan shard" >> beam.Map(_with_plan_shard, shards)
     planned = (
-        named
-        | "Key by plan shard" >> beam.Map(_with_plan_shard, shards)
+        (by_shard, journalled)
+        | "Inputs and journal" >> beam.Flatten()
         | "Group by plan shard" >> beam.GroupByKey()
         | "Plan"
         >> beam.ParDo(
@@ -69,6 +83,7 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
             )
         )
         | "Score" >> beam.ParDo(ScoreImages(config, Shared()))
+        | "Journal rows" >> beam.ParDo(JournalRows(config))
     )
     summaries = (
         (rows, planned[KEPT])

@@ -2,26 +2,22 @@
 
 import dataclasses
 import enum
-import hashlib
-import io
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import apache_beam as beam
-import pyarrow as pa
-import pyarrow.parquet as pq
 from apache_beam.pvalue import TaggedOutput
 
-from pipelines.ledger_folder import LedgerFolderError
+from pipelines.ledger_folder import read_ledger_file
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.progress import ProgressCounter
-from pipelines.storage import StorageError, join, storage_for
+from pipelines.storage import StorageError, storage_for
 from schemas.ledger import Status
 from schemas.manifest import LedgerFile
 
 KEPT = "kept"
 _FIRST_PLAN_SHARDS = 64
-_KNOWN_COLUMNS = ["uri", "generation", "size_bytes", "status", "transient"]
+KNOWN_COLUMNS = ["uri", "generation", "size_bytes", "status", "transient"]
 
 
 class RetryFailed(enum.StrEnum):
@@ -49,11 +45,19 @@ class PreviousState:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class KeptRow:
-    """An input whose row in the ledger still holds, and what the input says anew."""
+    """An input whose row still holds, and what the input says anew.
+
+    Attributes:
+      uri: The input.
+      key: Its name as the input gives it.
+      carried: Values of the carried columns.
+      journal: The journal file that holds the row; None means the ledger.
+    """
 
     uri: str
     key: str
     carried: tuple[Any, ...]
+    journal: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,14 +70,13 @@ class KnownRow:
     transient: bool | None
 
 
-def shard_of(uri: str, shard_count: int) -> int:
-    """Return the shard of a URI: the same on every machine and in every run.
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class JournalEntry:
+    """A row that an unfinished run has left behind, and the file that holds it."""
 
-    Shard counts are powers of two, so a shard of one count is made of whole shards of a
-    larger one, or is part of one shard of a smaller one.
-    """
-    digest = hashlib.sha256(uri.encode("utf-8", "surrogateescape")).digest()
-    return int.from_bytes(digest[:8], "big") % shard_count
+    uri: str
+    journal: str
+    row: KnownRow
 
 
 def plan_shard_count(previous: PreviousState | None) -> int:
@@ -89,49 +92,41 @@ def previous_files(
     return [f for f in previous.files if f.shard % common == shard % common]
 
 
-def read_ledger_file(
-    ledger: str, file: LedgerFile, columns: list[str] | None = None
-) -> pa.Table:
-    """Read a file of the ledger, or some columns, and check its digest.
-
-    Raises:
-      LedgerFolderError: If it is missing or damaged.
-    """
-    uri = join(ledger, file.path)
-    try:
-        with storage_for(uri).open_read(uri) as stream:
-            data = stream.read()
-    except StorageError as error:
-        raise LedgerFolderError(f"the ledger is incomplete: {error}") from error
-    if hashlib.sha256(data).hexdigest() != file.sha256:
-        raise LedgerFolderError(
-            f"{uri} is not what its manifest says; restore it, or start anew elsewhere"
-        )
-    return pq.read_table(io.BytesIO(data), columns=columns)
-
-
 def plan_refs(
-    refs: Iterable[ImageRef], known: dict[str, KnownRow], retry_failed: RetryFailed
+    refs: Iterable[ImageRef | JournalEntry],
+    known: dict[str, KnownRow],
+    retry_failed: RetryFailed,
 ) -> Iterator[ImageRef | KeptRow]:
     """Decide for every distinct URI, once.
 
     Args:
-      refs: Inputs in any order; of repeats, the one named first counts.
+      refs: Inputs and journal entries in any order; of repeated inputs, the one named
+        first counts.
       known: Rows of the ledger by URI.
       retry_failed: Which failed rows are tried again.
 
     Yields:
-      The refs to score, and a `KeptRow` for each row that still holds.
+      The refs to score, and a `KeptRow` for each row that still holds. A journal is
+      newer than the ledger, so its rows are looked at first.
     """
     first: dict[str, ImageRef] = {}
+    journalled: dict[str, list[JournalEntry]] = {}
     for ref in refs:
-        other = first.setdefault(ref.uri, ref)
-        if ref.order < other.order:
+        if isinstance(ref, JournalEntry):
+            journalled.setdefault(ref.uri, []).append(ref)
+        elif ref.uri not in first or ref.order < first[ref.uri].order:
             first[ref.uri] = ref
     for ref in first.values():
-        row = known.get(ref.uri)
-        if row is not None and still_holds(row, ref, retry_failed):
-            yield KeptRow(uri=ref.uri, key=ref.key, carried=ref.carried)
+        rows: list[tuple[KnownRow | None, str | None]] = [
+            *((entry.row, entry.journal) for entry in journalled.get(ref.uri, ())),
+            (known.get(ref.uri), None),
+        ]
+        for row, journal in rows:
+            if row is not None and still_holds(row, ref, retry_failed):
+                yield KeptRow(
+                    uri=ref.uri, key=ref.key, carried=ref.carried, journal=journal
+                )
+                break
         else:
             yield ref
 
@@ -159,8 +154,8 @@ def read_known_rows(previous: PreviousState, shard: int) -> dict[str, KnownRow]:
     """Return the rows of one shard of the ledger by URI."""
     known = {}
     for file in previous_files(previous, shard, previous.shard_count):
-        table = read_ledger_file(previous.ledger, file, _KNOWN_COLUMNS)
-        columns = (table.column(name).to_pylist() for name in _KNOWN_COLUMNS)
+        table = read_ledger_file(previous.ledger, file, KNOWN_COLUMNS)
+        columns = (table.column(name).to_pylist() for name in KNOWN_COLUMNS)
         for uri, generation, size_bytes, status, transient in zip(
             *columns, strict=True
         ):
@@ -192,7 +187,7 @@ class PlanShard(beam.DoFn):
         self._progress = ProgressCounter(self._progress_folder)
 
     def process(
-        self, element: tuple[int, Iterable[ImageRef]]
+        self, element: tuple[int, Iterable[ImageRef | JournalEntry]]
     ) -> Iterator[ImageRef | TaggedOutput[Literal["kept"], KeptRow]]:
         """Emit the refs to score and, tagged, the kept rows."""
         shard, refs = element

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pipelines.ledger_folder import publish_manifest
 from pipelines.scoring.config import ScoringConfig
+from pipelines.scoring.journal import drop_journal
 from pipelines.scoring.score_quantiles import score_quantiles
 from pipelines.scoring.write import ShardSummary, shard_count_for
 from schemas.manifest import Counts, Manifest
@@ -110,4 +111,5 @@ def publish_run(
         },
     )
     publish_manifest(config.output, config.manifest_number, manifest)
+    drop_journal(config)
     return manifest

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.ledger_folder import LedgerFolderError
 from pipelines.scoring.config import ScoringConfig
-from pipelines.scoring.plan import KeptRow, previous_files, read_ledger_file
+from pipelines.scoring.kept_rows import read_kept_rows
+from pipelines.scoring.plan import KeptRow
 from pipelines.scoring.score_quantiles import ScoreSample, sample_scores
 from pipelines.storage import join, storage_for
 from schemas.ledger import LedgerRow, Status, rows_to_table
@@ -80,7 +79,7 @@ def write_shard(
     )
     if kept:
         table = pa.concat_tables(
-            [table, _kept_table(kept, table.schema, shard, shard_count, config)]
+            [table, read_kept_rows(kept, table.schema, shard, shard_count, config)]
         )
     table = table.sort_by("uri")
     buffer = io.BytesIO()
@@ -106,38 +105,6 @@ def write_shard(
             for model in config.ledger_models
         },
     )
-
-
-def _kept_table(
-    kept: list[KeptRow],
-    schema: pa.Schema,
-    shard: int,
-    shard_count: int,
-    config: ScoringConfig,
-) -> pa.Table:
-    """Return kept rows as the ledger has them, with the inputs' columns renewed."""
-    assert config.previous is not None
-    by_uri = {row.uri: row for row in kept}
-    found = []
-    for file in previous_files(config.previous, shard, shard_count):
-        table = read_ledger_file(config.previous.ledger, file)
-        found.append(table.filter(pc.field("uri").isin(list(by_uri))))
-    if sum(table.num_rows for table in found) != len(kept):
-        raise LedgerFolderError(
-            f"{config.previous.ledger} changed while the run was going on; run again"
-        )
-    table = pa.concat_tables(found)
-    rows = [by_uri[uri] for uri in table.column("uri").to_pylist()]
-    renewed = {"key": pa.array([row.key for row in rows], pa.string())}
-    for index, field in enumerate(config.carried):
-        values = [row.carried[index] for row in rows]
-        renewed[field.name] = pa.array(values, field.type)
-    columns = [renewed.get(name) for name in schema.names]
-    arrays = [
-        column if column is not None else table.column(name)
-        for name, column in zip(schema.names, columns, strict=True)
-    ]
-    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 class WriteShard(beam.DoFn):

@@ -107,6 +107,14 @@ class Storage(Protocol):
         """
         ...
 
+    def delete(self, uri: str) -> None:
+        """Delete an object; one that is gone already is no error.
+
+        Raises:
+          StorageError: If it cannot be deleted.
+        """
+        ...
+
     def write_if_absent(self, uri: str, data: bytes) -> bool:
         """Create an object unless it exists; of two writers, exactly one succeeds.
 

@@ -124,6 +124,11 @@ class GoogleCloudStorage:
         with _errors_at("write", uri):
             self._upload(self._blob(*_split(uri)), data, if_generation_match=None)
 
+    def delete(self, uri: str) -> None:
+        """Delete an object."""
+        with _errors_at("delete", uri), contextlib.suppress(api.NotFound):
+            self._blob(*_split(uri)).delete(retry=self._retry, timeout=_TIMEOUT_SECONDS)
+
     def write_if_absent(self, uri: str, data: bytes) -> bool:
         """Create an object under the precondition that no generation of it exists."""
         with _errors_at("write", uri):

@@ -97,6 +97,15 @@ class LocalStorage:
         with self._written_beside(uri, data) as (temporary, path):
             os.replace(temporary, path)
 
+    def delete(self, uri: str) -> None:
+        """Delete a file, and its folder if that is empty then."""
+        with _errors_at("delete", uri):
+            path = path_of_uri(uri)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(path))
+
     def write_if_absent(self, uri: str, data: bytes) -> bool:
         """Write beside the file, then link to its name, which fails if it is taken."""
         with self._written_beside(uri, data) as (temporary, path):

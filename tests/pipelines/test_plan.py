@@ -13,10 +13,10 @@ from pipelines.scoring.plan import (
     RetryFailed,
     plan_refs,
     previous_files,
-    shard_of,
 )
 from pipelines.storage import storage_for
 from schemas.failures import Failure
+from schemas.ledger import shard_of
 from schemas.manifest import LedgerFile
 
 COUNTS = st.sampled_from([1, 2, 4, 8, 16])

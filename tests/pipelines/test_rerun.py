@@ -1,10 +1,15 @@
 """Running again on the same ledger pays only for what is new or changed."""
 
 import os
+import shutil
+import subprocess
+import sys
+import time
 
+import pyarrow.parquet as pq
 import pytest
 from helpers.make_images import encoded, noise, write_images
-from helpers.run_musiq import manifest_of, rows_by_key, run_here
+from helpers.run_musiq import ROOT, manifest_of, rows_by_key, run_here
 from helpers.tiny_models import tiny_model_file
 
 
@@ -94,3 +99,62 @@ def test_a_damaged_ledger_file_stops_the_run_in_one_line(job, tmp_path):
     assert outcome.code == 1
     assert f"{path} is not what its manifest says" in outcome.err.splitlines()[-1]
     assert len(os.listdir(ledger / "_manifests")) == 1
+
+
+def test_a_killed_run_resumes_from_its_journal(tmp_path):
+    photos, ledger = tmp_path / "photos", tmp_path / "ledger"
+    write_images(photos, 60)
+    for copy in range(1, 15):
+        for index in range(60):
+            name = f"image-{index:03d}.png"
+            os.link(photos / name, photos / f"copy-{copy:02d}-{name}")
+    model = tmp_path / "tiny.safetensors"
+    model.write_bytes(tiny_model_file())
+    arguments = ["score", "--input", photos, "--output", ledger, "--model", model]
+    command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
+    running = subprocess.Popen(
+        [*command, "--workers", "1"], cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    while not list(ledger.glob("journal/*/*.parquet")):
+        assert running.poll() is None, "the run ended before it was killed"
+        time.sleep(0.01)
+    running.kill()
+    running.wait()
+    assert not (ledger / "_manifests").exists()
+    journalled = sum(
+        pq.read_metadata(file).num_rows for file in ledger.glob("journal/*/*.parquet")
+    )
+
+    outcome = run_here(*arguments, "--workers", 1)
+    assert outcome.code == 0, outcome.err
+    counts = manifest_of(ledger)["counts"]
+    assert counts["carried_over"] >= journalled >= 200
+    assert counts["carried_over"] + counts["scored"] == counts["listed"] == 900
+    assert list(ledger.glob("journal/*/*")) == []
+
+    undisturbed = tmp_path / "undisturbed"
+    arguments[arguments.index(ledger)] = undisturbed
+    assert run_here(*arguments, "--workers", 1).code == 0
+    expected, found = rows_by_key(undisturbed), rows_by_key(ledger)
+    assert found.keys() == expected.keys()
+    for key, row in found.items():
+        assert row["musiq_tiny"] == pytest.approx(expected[key]["musiq_tiny"], abs=1e-5)
+        assert row["sha256"] == expected[key]["sha256"]
+    assert run_here("verify", "--ledger", ledger).code == 0
+
+
+def test_journals_of_other_models_and_settings_are_not_used(job, tmp_path):
+    photos, ledger = tmp_path / "photos", tmp_path / "ledger"
+    for index in range(200):
+        os.makedirs(photos / "pages", exist_ok=True)
+        (photos / "pages" / f"{index}.jpg").write_bytes(b"<html>")
+    outcome = run_here(
+        *("score", "--input", photos, "--output", ledger, "--workers", 1),
+        *("--model", tmp_path / "tiny.safetensors"),
+    )
+    assert outcome.code == 3
+    assert len(list(ledger.glob("journal/*/*.parquet"))) >= 1
+    shutil.rmtree(photos / "pages")
+    assert job("--orientation=ignore")["carried_over"] == 0
+    assert job()["carried_over"] == 6
+    assert not list(ledger.glob("journal/*/*.parquet"))

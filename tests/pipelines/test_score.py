@@ -26,7 +26,7 @@ from musiq_core.image import decode_image
 from musiq_core.model_file import read_model_file
 from musiq_core.patches import extract_patches
 from musiq_core.scorer import Scorer
-from pipelines.scoring.command import read_models
+from pipelines.scoring.configure import read_models
 from pipelines.scoring.score import load_scorer
 
 COUNTS = ("named", "duplicates", "listed", "scored", "failed")
@@ -283,6 +283,7 @@ def test_wrong_flags_are_one_line(wrong):
     assert "unknown flag --moo" in wrong(moo=3)
     assert "argument --max_pixels: must be positive" in wrong(max_pixels=0)
     assert "argument --jpeg_dct: invalid choice: 'slow'" in wrong(jpeg_dct="slow")
+    assert "max_pixels must be in 1..178956970" in wrong(max_pixels=10**12)
     message = wrong(direct_num_workers="many")
     assert "Beam refuses an option: argument --direct_num_workers: invalid" in message
 

@@ -9,11 +9,10 @@ from musiq_core.model_file import read_model_file
 from pipelines.ledger_folder import LedgerFolderError, newest_manifest_number
 from pipelines.scoring.config import ScoringConfig, ScoringModel
 from pipelines.scoring.inputs import Input, InputKind
-from pipelines.scoring.plan import shard_of
 from pipelines.scoring.publish import FailureBudgetError, publish_run
 from pipelines.scoring.write import shard_count_for, write_shard
 from schemas.failures import Failure
-from schemas.ledger import LedgerModel, LedgerRow, Score
+from schemas.ledger import LedgerModel, LedgerRow, Score, shard_of
 from schemas.manifest import ManifestError
 
 SCORE = Score(value=3.5, std=1.0, distribution=(0.2,) * 5)

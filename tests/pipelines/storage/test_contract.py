@@ -192,3 +192,12 @@ def delete(store, uri):
         store._client.bucket(bucket).delete_blob(name)
     else:
         os.unlink(uri)
+
+
+def test_what_was_deleted_is_gone_and_deleting_again_is_no_error(folder):
+    storage = storage_for(folder)
+    storage.write(f"{folder}/a/b.jpg", b"x")
+    storage.write(f"{folder}/a/c.jpg", b"x")
+    storage.delete(f"{folder}/a/b.jpg")
+    storage.delete(f"{folder}/a/b.jpg")
+    assert [found.uri for found in storage.list(f"{folder}/")] == [f"{folder}/a/c.jpg"]

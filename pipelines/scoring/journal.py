@@ -1,0 +1,104 @@
+"""Journal: finished rows made durable every so often, for a rerun to find.
+
+A rerun plans with them as it plans with the ledger. They lie below `journal/` in a
+folder of their own for each set of models and settings, and vanish with publication.
+"""
+
+import dataclasses
+import hashlib
+import io
+import json
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.scoring.config import ScoringConfig
+from pipelines.scoring.plan import KNOWN_COLUMNS, JournalEntry, KnownRow
+from pipelines.storage import join, storage_for
+from schemas.ledger import LedgerRow, rows_to_table, shard_of
+
+_ROWS = 200
+_SECONDS = 30.0
+
+
+def journal_folder(config: ScoringConfig) -> str:
+    """Return the folder of the rows that are as this run would make them."""
+    made_by = {
+        "models": [(model.name, model.digest) for model in config.ledger_models],
+        "settings": config.score_settings(),
+    }
+    digest = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()
+    return join(config.output, f"journal/{digest[:16]}/")
+
+
+def write_journal(rows: Sequence[LedgerRow], config: ScoringConfig) -> None:
+    """Write finished rows into a new file, without the carried columns.
+
+    Raises:
+      StorageError: If it cannot be written.
+    """
+    table = rows_to_table(
+        [dataclasses.replace(row, carried=()) for row in rows],
+        carried=(),
+        models=config.ledger_models,
+        run_id=config.run_id,
+        run_started_at=config.started_at,
+    )
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    uri = join(journal_folder(config), f"{uuid.uuid4().hex}.parquet")
+    storage_for(uri).write(uri, buffer.getvalue())
+
+
+def list_journal(folder: str) -> Iterator[str]:
+    """Yield the files of a journal."""
+    for found in storage_for(folder).list(folder):
+        yield found.uri
+
+
+def read_journal(uri: str, *, shard_count: int) -> Iterator[tuple[int, JournalEntry]]:
+    """Yield what planning needs to know of a journal file's rows, by plan shard."""
+    with storage_for(uri).open_read(uri) as file:
+        table = pq.read_table(pa.BufferReader(file.read()), columns=KNOWN_COLUMNS)
+    for row in table.to_pylist():
+        name = row.pop("uri")
+        entry = JournalEntry(uri=name, journal=uri, row=KnownRow(**row))
+        yield shard_of(name, shard_count), entry
+
+
+def drop_journal(config: ScoringConfig) -> None:
+    """Delete the journal of a run whose rows are published."""
+    for uri in list(list_journal(journal_folder(config))):
+        storage_for(uri).delete(uri)
+
+
+class JournalRows(beam.DoFn):
+    """`write_journal` every 200 rows or 30 seconds; all rows pass through."""
+
+    def __init__(self, config: ScoringConfig):
+        self._config = config
+
+    def start_bundle(self):
+        """Start with no rows waiting."""
+        self._rows: list[LedgerRow] = []
+        self._waiting_since = time.monotonic()
+
+    def process(self, row: LedgerRow) -> Iterator[LedgerRow]:
+        """Emit the row and keep it for the next file."""
+        if not self._rows:
+            self._waiting_since = time.monotonic()
+        self._rows.append(row)
+        waited = time.monotonic() - self._waiting_since
+        if len(self._rows) >= _ROWS or waited >= _SECONDS:
+            self.finish_bundle()
+        yield row
+
+    def finish_bundle(self):
+        """Write the rows still waiting."""
+        if self._rows:
+            write_journal(self._rows, self._config)
+            self._rows = []

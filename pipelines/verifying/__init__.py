@@ -1,0 +1,1 @@
+"""`musiq verify`: check a ledger again, from its files alone."""

@@ -1,0 +1,42 @@
+"""`musiq verify`: from arguments to a verdict."""
+
+import argparse
+import json
+
+from pipelines.arguments import UsageError, refuse_unknown
+from pipelines.ledger_folder import (
+    LedgerFolderError,
+    newest_manifest_number,
+    read_manifest,
+)
+from pipelines.storage import StorageError, resolve
+from pipelines.verifying.verify_ledger import verify_ledger
+from schemas.failures import ImageFailure
+from schemas.manifest import manifest_name
+
+
+def run(args: argparse.Namespace, rest: list[str]) -> int:
+    """Check the ledger and return the exit code."""
+    refuse_unknown("musiq verify", rest, args.flags)
+    try:
+        ledger = resolve(args.ledger, base=None)
+        number = newest_manifest_number(ledger)
+        if number == 0:
+            raise UsageError(
+                f"--ledger {args.ledger} has no published state; name a folder that "
+                "`musiq score` has written to"
+            )
+        manifest = read_manifest(ledger, number)
+    except (LedgerFolderError, StorageError, ImageFailure) as error:
+        raise UsageError(str(error)) from error
+    problems = verify_ledger(ledger, manifest)
+    rows = sum(file.rows for file in manifest.files)
+    if args.json:
+        told = {"manifest": manifest_name(number), "rows": rows, "problems": problems}
+        print(json.dumps(told))
+    elif problems:
+        print("\n".join(problems))
+    else:
+        files = len(manifest.files)
+        print(f"{manifest_name(number)}: {rows:,} rows in {files} files, as published")
+    return 1 if problems else 0

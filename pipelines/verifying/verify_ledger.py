@@ -1,0 +1,90 @@
+"""What must hold of a published ledger, checked from its files."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.ledger_folder import LedgerFolderError, read_ledger_file
+from schemas.ledger import RESERVED_COLUMNS, Status, shard_of
+from schemas.manifest import LedgerFile, Manifest
+
+
+def verify_ledger(ledger: str, manifest: Manifest) -> list[str]:
+    """Return everything that is wrong with a published state, one line each.
+
+    Args:
+      ledger: The ledger's folder.
+      manifest: The state to check; its own counts were checked when it was read.
+    """
+    problems: list[str] = []
+    failures: Counter[str] = Counter()
+    schemas: set[pa.Schema] = set()
+    rows = 0
+    for file in manifest.files:
+        try:
+            table = read_ledger_file(ledger, file)
+        except (LedgerFolderError, pa.ArrowInvalid) as error:
+            problems.append(f"{file.path}: {error}")
+            continue
+        problems += [f"{file.path}: {p}" for p in _problems_of(table, file, manifest)]
+        failures.update(table.column("failure").drop_null().to_pylist())
+        schemas.add(table.schema)
+        rows += table.num_rows
+    if problems:
+        return problems
+    if len(schemas) > 1:
+        problems.append("the files do not have one schema")
+    if rows != manifest.counts.listed:
+        problems.append(f"{rows} rows, but {manifest.counts.listed} inputs were listed")
+    if failures != manifest.failures:
+        problems.append("the failed rows are not those that the manifest counts")
+    return problems
+
+
+def _problems_of(
+    table: pa.Table, file: LedgerFile, manifest: Manifest
+) -> Iterator[str]:
+    """Yield what is wrong with one file of the right digest."""
+    missing = sorted(RESERVED_COLUMNS - set(table.schema.names))
+    missing += [n for n in _score_columns(manifest) if n not in table.schema.names]
+    if missing:
+        yield f"it has no column {', '.join(missing)}"
+        return
+    if table.num_rows != file.rows:
+        yield f"{table.num_rows} rows, but the manifest says {file.rows}"
+    uris = table.column("uri").to_pylist()
+    repeated = [uri for uri, count in Counter(uris).items() if count > 1]
+    if repeated:
+        yield f"{len(repeated)} inputs have several rows, such as {repeated[0]!r}"
+    # A URI decides its shard, so no URI can be in two files if all are in their own.
+    stray = [u for u in uris if shard_of(u, manifest.shard_count) != file.shard]
+    if stray:
+        yield f"{len(stray)} rows belong to another shard, such as {stray[0]!r}"
+    yield from _wrong_scores(table, manifest)
+
+
+def _wrong_scores(table: pa.Table, manifest: Manifest) -> Iterator[str]:
+    """Yield where scores contradict the row's status, or the manifest's models."""
+    is_scored = [s == Status.SCORED for s in table.column("status").to_pylist()]
+    has_reason = table.column("failure").is_valid().to_pylist()
+    if any(s == r for s, r in zip(is_scored, has_reason, strict=True)):
+        yield "a row is neither scored nor failed with a reason, or is both"
+    for name, model in manifest.models.items():
+        column = table.column(f"musiq_{name}")
+        if column.is_valid().to_pylist() != is_scored:
+            yield f"musiq_{name} is not there for all scored rows, and for no others"
+        if not np.isfinite(column.drop_null().to_numpy()).all():
+            yield f"musiq_{name} has a score that is not finite"
+        digests = set(table.column(f"musiq_{name}_model").drop_null().to_pylist())
+        if digests - {model["digest"]}:
+            yield f"musiq_{name} has scores of another model file"
+
+
+def _score_columns(manifest: Manifest) -> list[str]:
+    return [
+        column
+        for name in manifest.models
+        for column in (f"musiq_{name}", f"musiq_{name}_model")
+    ]
