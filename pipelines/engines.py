@@ -32,6 +32,7 @@ from pipelines.arguments import UsageError, flags_of, refuse_unknown
 from pipelines.quiet_beam import no_log_warnings
 
 EMBEDDED_NAMES = frozenset({None, "DirectRunner", "EmbeddedRunner"})
+_WORKER_DEATH = "Channel closed prematurely"
 _WORKER_MODULE = "pipelines.embedded_worker"
 
 
@@ -100,6 +101,11 @@ def limit_to_one_thread() -> None:
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+
+def is_worker_death(error: BaseException) -> bool:
+    """Whether the embedded engine failed because one of its processes ended."""
+    return isinstance(error, RuntimeError) and _WORKER_DEATH in str(error)
 
 
 def one_line_cause(

@@ -11,11 +11,12 @@ import traceback
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.runner import PipelineResult, PipelineRunner
+from apache_beam.runners.runner import PipelineResult
 
 from musiq_core.model_file import ModelFileError
 from pipelines.engines import (
     is_embedded,
+    is_worker_death,
     limit_to_one_thread,
     make_runner,
     one_line_cause,
@@ -26,12 +27,14 @@ from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.configure import build_config
 from pipelines.scoring.flow import score_photos
 from pipelines.scoring.inputs import InputError
+from pipelines.scoring.progress import clear_progress
 from pipelines.scoring.publish import FailureBudgetError
 from pipelines.scoring.show_progress import show_progress
 from pipelines.scoring.summary import RunSummary, print_summary
 from pipelines.storage import StorageError
 from schemas.manifest import ManifestError
 
+_MAX_RESTARTS = 3
 _KNOWN_ERRORS = (
     InputError,
     LedgerFolderError,
@@ -52,12 +55,12 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
         if embedded:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="musiq-"))
         config = build_config(args, progress_folder=folder)
-        runner = make_runner(options, workers=args.workers or os.cpu_count() or 1)
+        workers = args.workers or os.cpu_count() or 1
         started = time.monotonic()
         try:
             if folder:
                 stack.enter_context(show_progress(folder))
-            result = run_job(config, options, runner)
+            result = run_job(config, options, workers=workers)
         except Exception as error:
             return _report_failure(error)
     if not embedded:
@@ -75,15 +78,29 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def run_job(
-    config: ScoringConfig, options: PipelineOptions, runner: PipelineRunner
+    config: ScoringConfig, options: PipelineOptions, *, workers: int
 ) -> PipelineResult:
-    """Build the job and run it; local engines have finished when this returns."""
-    pipeline = beam.Pipeline(runner=runner, options=options)
-    score_photos(pipeline, config)
-    result = pipeline.run()
-    if is_embedded(options):
-        result.wait_until_finish()
-    return result
+    """Build the job and run it; the embedded engine has finished when this returns.
+
+    When a worker process of the embedded engine dies, the job starts again: planning
+    finds the finished rows in the journal.
+    """
+    for restart in range(1, _MAX_RESTARTS + 2):
+        pipeline = beam.Pipeline(make_runner(options, workers=workers), options)
+        score_photos(pipeline, config)
+        try:
+            return pipeline.run()
+        except RuntimeError as error:
+            if not is_worker_death(error) or restart > _MAX_RESTARTS:
+                raise
+        print(
+            "musiq score: a worker process died; the job goes on from its journal "
+            f"(restart {restart} of {_MAX_RESTARTS})",
+            file=sys.stderr,
+        )
+        if config.progress_folder:
+            clear_progress(config.progress_folder)
+    raise AssertionError("unreachable")
 
 
 def read_counters(result: PipelineResult) -> dict[str, int]:
@@ -102,6 +119,11 @@ def _report_failure(error: Exception) -> int:
         print(f"musiq score: error: {too_many}", file=sys.stderr)
         return 3
     cause = one_line_cause(error, _KNOWN_ERRORS)
+    if is_worker_death(error):
+        cause = (
+            "worker processes keep dying, perhaps for want of memory; nothing was "
+            "published. Finished rows are kept: run again, with fewer --workers"
+        )
     if cause is None:
         traceback.print_exception(error)
         cause = "the job failed, see the traceback above; nothing was published"

@@ -44,7 +44,6 @@ class ScoringConfig:
       started_at: When the run was started, UTC.
       manifest_number: The manifest that this run will try to create.
       previous: The ledger as last published, if its rows can be kept.
-      resume: Whether the journals of unfinished runs are used.
       retry_failed: Which failed rows are tried again.
       carried: Columns carried from the inputs to the ledger.
       decode: How files become pixels, and the limits on them.
@@ -62,7 +61,6 @@ class ScoringConfig:
     started_at: datetime.datetime
     manifest_number: int
     previous: PreviousState | None = None
-    resume: bool = True
     retry_failed: RetryFailed = RetryFailed.TRANSIENT
     carried: tuple[pa.Field, ...] = ()
     decode: DecodeConfig = DEFAULT_DECODING

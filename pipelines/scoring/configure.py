@@ -24,6 +24,7 @@ from pipelines.scoring.inputs import (
     carried_fields,
     resolve_inputs,
 )
+from pipelines.scoring.journal import drop_journal
 from pipelines.scoring.plan import PreviousState, RetryFailed
 from pipelines.storage import StorageError, join, resolve, storage_for
 from schemas.failures import ImageFailure
@@ -53,7 +54,6 @@ def build_config(
             run_id=f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
             started_at=started_at,
             manifest_number=number + 1,
-            resume=not args.rescore,
             retry_failed=RetryFailed(args.retry_failed),
             carried=carried_fields(inputs),
             decode=DecodeConfig(
@@ -66,7 +66,9 @@ def build_config(
             max_failure_rate=args.max_failure_rate,
             progress_folder=progress_folder,
         )
-        if number and not args.rescore:
+        if args.rescore:
+            drop_journal(config)
+        elif number:
             manifest = read_manifest(output, number)
             config = dataclasses.replace(config, previous=previous_of(manifest, config))
         _open_run_folder(config, args)

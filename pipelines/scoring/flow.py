@@ -40,7 +40,7 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
     shards = plan_shard_count(config.previous)
     journalled = (
         pipeline
-        | "Journal" >> beam.Create([journal_folder(config)] * config.resume)
+        | "Journal" >> beam.Create([journal_folder(config)])
         | "List journal" >> beam.FlatMap(list_journal)
         | "Spread journal" >> beam.Reshuffle()
         | "Read journal" >> beam.FlatMap(read_journal, shard_count=shards)

@@ -71,7 +71,7 @@ def read_journal(uri: str, *, shard_count: int) -> Iterator[tuple[int, JournalEn
 
 
 def drop_journal(config: ScoringConfig) -> None:
-    """Delete the journal of a run whose rows are published."""
+    """Delete a journal whose rows are published, or no longer wanted."""
     for uri in list(list_journal(journal_folder(config))):
         storage_for(uri).delete(uri)
 

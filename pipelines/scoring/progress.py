@@ -55,6 +55,12 @@ class ProgressCounter:
             os.replace(new, self._file)
 
 
+def clear_progress(folder: str) -> None:
+    """Forget all counts, for a run that starts again."""
+    for file in Path(folder).iterdir():
+        file.unlink()
+
+
 def read_progress(folder: str) -> Progress:
     """Sum up the counts of all workers."""
     counts = [

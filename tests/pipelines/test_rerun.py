@@ -6,11 +6,14 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pyarrow.parquet as pq
 import pytest
 from helpers.make_images import encoded, noise, write_images
 from helpers.run_musiq import ROOT, manifest_of, rows_by_key, run_here
 from helpers.tiny_models import tiny_model_file
+
+WORKER_MODULE = "pipelines.embedded_worker"
 
 
 @pytest.fixture
@@ -101,8 +104,10 @@ def test_a_damaged_ledger_file_stops_the_run_in_one_line(job, tmp_path):
     assert len(os.listdir(ledger / "_manifests")) == 1
 
 
-def test_a_killed_run_resumes_from_its_journal(tmp_path):
-    photos, ledger = tmp_path / "photos", tmp_path / "ledger"
+@pytest.fixture
+def large_job(tmp_path):
+    """The arguments of a job long enough to be disturbed, and its proper rows."""
+    photos = tmp_path / "photos"
     write_images(photos, 60)
     for copy in range(1, 15):
         for index in range(60):
@@ -110,37 +115,71 @@ def test_a_killed_run_resumes_from_its_journal(tmp_path):
             os.link(photos / name, photos / f"copy-{copy:02d}-{name}")
     model = tmp_path / "tiny.safetensors"
     model.write_bytes(tiny_model_file())
-    arguments = ["score", "--input", photos, "--output", ledger, "--model", model]
-    command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
+    arguments = ["score", "--input", str(photos), "--model", str(model)]
+    undisturbed = tmp_path / "undisturbed"
+    outcome = run_here(*arguments, "--output", undisturbed, "--workers", 1)
+    assert outcome.code == 0, outcome.err
+    return arguments, rows_by_key(undisturbed)
+
+
+def start(*arguments: object, ledger) -> subprocess.Popen:
+    """Start the command and return once its journal has a file."""
     running = subprocess.Popen(
-        [*command, "--workers", "1"], cwd=ROOT, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "pipelines.cli", *map(str, arguments)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     while not list(ledger.glob("journal/*/*.parquet")):
-        assert running.poll() is None, "the run ended before it was killed"
+        assert running.poll() is None, "the run ended before it was disturbed"
         time.sleep(0.01)
+    return running
+
+
+def assert_equal(found: dict[str, dict], expected: dict[str, dict]) -> None:
+    assert found.keys() == expected.keys()
+    for key, row in found.items():
+        assert row["musiq_tiny"] == pytest.approx(expected[key]["musiq_tiny"], abs=1e-5)
+        assert row["sha256"] == expected[key]["sha256"]
+
+
+def test_a_killed_run_resumes_from_its_journal(large_job, tmp_path):
+    arguments, expected = large_job
+    ledger = tmp_path / "ledger"
+    running = start(*arguments, "--output", ledger, "--workers", 1, ledger=ledger)
     running.kill()
-    running.wait()
+    running.communicate()
     assert not (ledger / "_manifests").exists()
     journalled = sum(
         pq.read_metadata(file).num_rows for file in ledger.glob("journal/*/*.parquet")
     )
 
-    outcome = run_here(*arguments, "--workers", 1)
+    outcome = run_here(*arguments, "--output", ledger, "--workers", 1)
     assert outcome.code == 0, outcome.err
     counts = manifest_of(ledger)["counts"]
     assert counts["carried_over"] >= journalled >= 200
     assert counts["carried_over"] + counts["scored"] == counts["listed"] == 900
     assert list(ledger.glob("journal/*/*")) == []
-
-    undisturbed = tmp_path / "undisturbed"
-    arguments[arguments.index(ledger)] = undisturbed
-    assert run_here(*arguments, "--workers", 1).code == 0
-    expected, found = rows_by_key(undisturbed), rows_by_key(ledger)
-    assert found.keys() == expected.keys()
-    for key, row in found.items():
-        assert row["musiq_tiny"] == pytest.approx(expected[key]["musiq_tiny"], abs=1e-5)
-        assert row["sha256"] == expected[key]["sha256"]
+    assert_equal(rows_by_key(ledger), expected)
     assert run_here("verify", "--ledger", ledger).code == 0
+
+
+def test_a_job_survives_the_death_of_a_worker(large_job, tmp_path):
+    arguments, expected = large_job
+    ledger = tmp_path / "ledger"
+    running = start(*arguments, "--output", ledger, "--workers", 2, ledger=ledger)
+    family = psutil.Process(running.pid).children(recursive=True)
+    workers = [p for p in family if p.cmdline()[1:] == ["-m", WORKER_MODULE]]
+    assert len(workers) == 2
+    workers[0].kill()
+    _, err = running.communicate()
+    assert running.returncode == 0, err
+    assert "a worker process died; the job goes on from its journal (restart 1" in err
+    assert manifest_of(ledger)["counts"]["carried_over"] >= 200
+    assert_equal(rows_by_key(ledger), expected)
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []
 
 
 def test_journals_of_other_models_and_settings_are_not_used(job, tmp_path):
