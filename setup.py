@@ -28,6 +28,7 @@ setup(
     packages=[
         "musiq_core",
         "pipelines",
+        "pipelines.cleaning",
         "pipelines.decoding",
         "pipelines.models",
         "pipelines.scoring",

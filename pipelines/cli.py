@@ -13,6 +13,7 @@ from pipelines.arguments import ArgumentParser, UsageError, accept_hyphens
 
 PROGRAMS = {
     "score": "pipelines.scoring.arguments",
+    "clean": "pipelines.cleaning.arguments",
     "verify": "pipelines.verifying.arguments",
     "models": "pipelines.models.arguments",
 }

@@ -1,16 +1,12 @@
-"""Strict settings and the golden models that several test files share."""
+"""The golden models that several test files share, on the CPU wherever tests run."""
 
 import os
 
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ.setdefault("JAX_ENABLE_COMPILATION_CACHE", "true")
-
-import jax
 import pytest
-from helpers import golden_models
 
-jax.config.update("jax_numpy_rank_promotion", "allow")
-jax.config.update("jax_numpy_dtype_promotion", "standard")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+from helpers import golden_models
 
 
 @pytest.fixture(scope="session")

@@ -57,3 +57,30 @@ def test_every_package_is_listed_for_installation():
         for folder in (ROOT / package).rglob("__init__.py"):
             name = ".".join(folder.parent.relative_to(ROOT).parts)
             assert f'"{name}"' in setup
+
+
+UNPICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "torch"}
+
+
+def ways_to_unpickle(source: str) -> list[str]:
+    """Imports of unpicklers, and `allow_pickle` given as anything but False."""
+    allowed = [
+        ast.unparse(node.value)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.keyword)
+        and node.arg == "allow_pickle"
+        and ast.unparse(node.value) != "False"
+    ]
+    return sorted(imported_packages(source) & UNPICKLERS) + allowed
+
+
+def test_nothing_that_is_read_can_run_code():
+    for package in ALLOWED:
+        for file in (ROOT / package).rglob("*.py"):
+            assert not ways_to_unpickle(file.read_text()), file.relative_to(ROOT)
+
+
+def test_a_way_to_unpickle_would_be_found():
+    assert ways_to_unpickle("import pickle") == ["pickle"]
+    assert ways_to_unpickle("np.load(f, allow_pickle=True)") == ["True"]
+    assert not ways_to_unpickle("np.load(f, allow_pickle=False)")

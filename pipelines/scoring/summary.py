@@ -1,6 +1,7 @@
 """What a finished run says: one table for people, one JSON object for machines."""
 
 import dataclasses
+from collections import Counter
 from typing import Any
 
 from rich.console import Console
@@ -86,8 +87,11 @@ def print_summary(summary: RunSummary) -> None:
     add("inputs", f"{counts.listed:,} ({counts.duplicates:,} duplicates left out)")
     add("carried over", f"{counts.carried_over:,} unchanged")
     add("scored", f"{counts.scored:,}")
-    add("failed", f"{counts.failed:,}", end_section=not summary.manifest.failures)
-    failures = sorted(summary.manifest.failures.items(), key=lambda item: -item[1])
+    add("failed", f"{counts.failed:,}", end_section=True)
+    failures = Counter(summary.manifest.failures).most_common()
+    if failures:
+        total = sum(summary.manifest.failures.values())
+        add("failed rows in the ledger", f"{total:,}")
     for index, (failure, count) in enumerate(failures):
         add(f"  {failure}", f"{count:,}", end_section=index == len(failures) - 1)
     for name, quantiles in summary.manifest.score_quantiles.items():

@@ -29,7 +29,8 @@ def test_help_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    "program", ["", "score", "models", "models import", "models inspect"]
+    "program",
+    ["", "score", "verify", "clean", "models", "models import", "models inspect"],
 )
 def test_every_help_ends_with_an_example(program):
     outcome = run_musiq(*program.split(), "--help")

@@ -216,7 +216,7 @@ def test_an_output_that_fails_in_mid_run_is_one_line_and_nothing_is_published(
     assert done.returncode == 1
     *progress, line = done.stderr.splitlines()
     assert all("images done" in told or told == "listing inputs" for told in progress)
-    assert line.startswith(f"musiq score: error: cannot write {ledger}/runs/")
+    assert line.startswith(f"musiq score: error: cannot write {ledger}/")
     assert line.endswith("File too large")
     assert not (ledger / "_manifests").exists()
 

@@ -1,0 +1,1 @@
+"""`musiq clean`: remove what no kept state of a ledger needs."""
