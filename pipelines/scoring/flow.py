@@ -1,12 +1,12 @@
 """The flow of `musiq score`, on one screen.
 
-List, Plan, Fetch, Prepare, Score, Write, Publish: each step's pure function stands in
-the file of its name. Image refs cross the first shuffle and finished rows the
-second; no image bytes and no patches ever do.
+List, Plan, Fetch, Prepare, Score, Journal, Write, Publish: each step's pure function
+stands in the file of its name. Image refs cross shuffles on the way in, finished rows on
+the way out; no image bytes and no patches ever do.
 """
 
 import apache_beam as beam
-from apache_beam.pvalue import AsList, AsSingleton, PCollection
+from apache_beam.pvalue import AsList, AsSingleton, DoOutputsTuple, PCollection
 from apache_beam.utils.shared import Shared
 
 from pipelines.scoring.config import ScoringConfig
@@ -37,34 +37,13 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
     Returns:
       The published manifest, one element.
     """
-    shards = plan_shard_count(config.previous)
-    journalled = (
-        pipeline
-        | "Journal" >> beam.Create([journal_folder(config)])
-        | "List journal" >> beam.FlatMap(list_journal)
-        | "Spread journal" >> beam.Reshuffle()
-        | "Read journal" >> beam.FlatMap(read_journal, shard_count=shards)
-    )
     named = (
         pipeline
         | "Inputs" >> beam.Create(list(config.inputs))
         | "List" >> beam.FlatMap(list_input)
     )
-    by_shard = named | "Key by plan shard" >> beam.Map(_with_plan_shard, shards)
-    planned = (
-        (by_shard, journalled)
-        | "Inputs and journal" >> beam.Flatten()
-        | "Group by plan shard" >> beam.GroupByKey()
-        | "Plan"
-        >> beam.ParDo(
-            PlanShard(
-                previous=config.previous,
-                retry_failed=config.retry_failed,
-                progress_folder=config.progress_folder,
-            )
-        ).with_outputs(KEPT, main="to_score")
-    )
     named_count = named | "Count named" >> beam.combiners.Count.Globally()
+    planned = _plan(pipeline, named, config)
     listed_count = (
         (planned.to_score, planned[KEPT])
         | "Listed" >> beam.Flatten()
@@ -102,6 +81,33 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
             AsSingleton(named_count),
             AsSingleton(listed_count),
         )
+    )
+
+
+def _plan(
+    pipeline: beam.Pipeline, named: PCollection, config: ScoringConfig
+) -> DoOutputsTuple:
+    """Divide the distinct inputs: `to_score`, and `KEPT` for rows that still hold."""
+    shards = plan_shard_count(config.previous)
+    journal = (
+        pipeline
+        | "Journal" >> beam.Create([journal_folder(config)])
+        | "List journal" >> beam.FlatMap(list_journal)
+        | "Spread journal" >> beam.Reshuffle()
+        | "Read journal" >> beam.FlatMap(read_journal, shard_count=shards)
+    )
+    return (
+        (named | "Key by plan shard" >> beam.Map(_with_plan_shard, shards), journal)
+        | "Inputs and journal" >> beam.Flatten()
+        | "Group by plan shard" >> beam.GroupByKey()
+        | "Plan"
+        >> beam.ParDo(
+            PlanShard(
+                previous=config.previous,
+                retry_failed=config.retry_failed,
+                progress_folder=config.progress_folder,
+            )
+        ).with_outputs(KEPT, main="to_score")
     )
 
 

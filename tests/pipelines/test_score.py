@@ -58,6 +58,11 @@ def scored(model, photos, tmp_path_factory):
     return ledger, outcome
 
 
+def only_progress(lines: list[str]) -> bool:
+    """A slow machine shows progress, which is no complaint."""
+    return all("images done" in line or line == "listing inputs" for line in lines)
+
+
 def counts_of(ledger) -> tuple:
     counts = manifest_of(ledger)["counts"]
     return tuple(counts[name] for name in COUNTS)
@@ -118,7 +123,7 @@ def test_four_workers_shuffled_input_and_other_company_change_no_score(
         *("--model", model, "--workers", 4, "--json"),
     )
     assert outcome.code == 0, outcome.err
-    assert all("images done" in line for line in outcome.err.splitlines())
+    assert only_progress(outcome.err.splitlines())
     expected = {row["uri"]: row["musiq_tiny"] for row in rows_by_key(ledger).values()}
     found = table_of(tmp_path / "ledger").to_pylist()
     assert len(found) == 25
@@ -215,7 +220,7 @@ def test_an_output_that_fails_in_mid_run_is_one_line_and_nothing_is_published(
     )
     assert done.returncode == 1
     *progress, line = done.stderr.splitlines()
-    assert all("images done" in told or told == "listing inputs" for told in progress)
+    assert only_progress(progress)
     assert line.startswith(f"musiq score: error: cannot write {ledger}/")
     assert line.endswith("File too large")
     assert not (ledger / "_manifests").exists()
