@@ -1,8 +1,8 @@
 """The flow of `musiq score`, on one screen.
 
 List, Plan, Fetch, Prepare, Score, Journal, Write, Publish: each step's pure function
-stands in the file of its name. Image refs cross shuffles on the way in, finished rows on
-the way out; no image bytes and no patches ever do.
+stands in the file of its name. Image refs cross shuffles on the way in, finished rows
+on the way out; no image bytes and no patches ever do.
 """
 
 import apache_beam as beam

@@ -40,10 +40,9 @@ def test_no_bytes_and_no_patches_cross_a_shuffle(steps):
     for name in CHAIN:
         assert steps[name].spec.urn == PAR_DO
         assert len(steps[name].inputs) == 1
-    for before, after in zip(CHAIN, CHAIN[1:], strict=False):
-        assert list(steps[before].outputs.values()) == list(
-            steps[after].inputs.values()
-        )
+    for before, after in itertools.pairwise(CHAIN):
+        made = list(steps[before].outputs.values())
+        assert list(steps[after].inputs.values()) == made
 
 
 def test_refs_are_spread_before_they_are_fetched(steps):
