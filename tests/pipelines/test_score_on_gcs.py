@@ -11,6 +11,7 @@ from helpers.make_images import write_images
 from helpers.run_musiq import run_musiq, table_of
 from helpers.tiny_models import tiny_model_file
 
+from pipelines.scoring.inputs import list_input, resolve_inputs
 from pipelines.storage import storage_for
 
 WHAT_A_STORE_DECIDES = {"uri", "generation", "modified_at", "run_id", "scored_at"}
@@ -85,3 +86,26 @@ def test_wrong_gcs_uses_are_one_line(gcs, bucket):
     assert "there is no such bucket" in message("gs://absent-bucket/photos/")
     assert "no such file or folder" in message(f"{bucket}/absent/")
     assert "there is no such object" in message(f"{bucket}/wrong/", f"{model}x")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "txt"])
+def test_a_list_on_gcs_names_objects_relative_to_itself(bucket, suffix):
+    names = ["photos/a b#1.jpg", f"{bucket}/other/x.jpg", "/etc/passwd"]
+    data = io.BytesIO()
+    if suffix == "parquet":
+        pq.write_table(pa.table({"uri": names, "label": [1, 2, 3]}), data)
+    elif suffix == "csv":
+        lines = [f"{name},{label}" for label, name in enumerate(names, 1)]
+        data.write("\n".join(["uri,label", *lines]).encode())
+    else:
+        data.write("\n".join(names).encode())
+    uri = f"{bucket}/lists/list.{suffix}"
+    storage_for(uri).write(uri, data.getvalue())
+    [one] = resolve_inputs([uri], uri_column="uri")
+    relative, absolute, local = list_input(one)
+    assert relative.uri == f"{bucket}/lists/photos/a b#1.jpg"
+    assert relative.key == "photos/a b#1.jpg"
+    assert absolute.uri == f"{bucket}/other/x.jpg"
+    assert local.refusal[0] == "forbidden_uri"
+    if suffix == "parquet":
+        assert [ref.carried for ref in (relative, absolute)] == [(1,), (2,)]
