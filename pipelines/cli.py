@@ -6,8 +6,11 @@ seconds, happen when it runs.
 
 import argparse
 import importlib
+import signal
 import sys
+import threading
 from collections.abc import Sequence
+from typing import NoReturn
 
 from pipelines.arguments import ArgumentParser, UsageError, accept_hyphens
 
@@ -28,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
       0 done, 1 failed, 2 wrong arguments, 3 failure budget exceeded, 4 nothing scored.
     """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, _interrupt)
+        signal.signal(signal.SIGTERM, _interrupt)
     arguments = accept_hyphens(sys.argv[1:] if argv is None else argv)
     parser = build_parser()
     args, rest = parser.parse_known_args(arguments)
@@ -53,6 +59,12 @@ def build_parser() -> argparse.ArgumentParser:
     for name, module in PROGRAMS.items():
         importlib.import_module(module).add_program(programs, name)
     return parser
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """Stop in an orderly way; what threads have to say of it is of no interest."""
+    threading.excepthook = lambda _: None
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -2,20 +2,29 @@
 
 import logging
 import sys
+import threading
+
+import grpc
 
 from pipelines import quiet_beam  # noqa: F401 - before other imports of Beam
 from pipelines.compilation_cache import use_compilation_cache
 
 
-def main() -> None:
-    """Serve the runner until it closes the connection."""
+def main() -> int:
+    """Serve the runner until it closes the connection, or is gone."""
     from apache_beam.runners.worker import sdk_worker_main
 
     use_compilation_cache()
-    # Failures reach the launcher as the runner's exception, which says it better.
-    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
-    sdk_worker_main.main(sys.argv)
+    # Failures reach the launcher as the runner's exception, which says it better; when
+    # the launcher is gone, nobody listens.
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL + 1)
+    threading.excepthook = lambda _: None
+    try:
+        sdk_worker_main.main(sys.argv)
+    except grpc.RpcError:
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

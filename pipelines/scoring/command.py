@@ -61,7 +61,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
             if folder:
                 stack.enter_context(show_progress(folder))
             result = run_job(config, options, workers=workers)
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             return _report_failure(error)
     if not embedded:
         print(f"submitted run {config.run_id}", file=sys.stderr)
@@ -113,8 +113,15 @@ def read_counters(result: PipelineResult) -> dict[str, int]:
     return totals
 
 
-def _report_failure(error: Exception) -> int:
+def _report_failure(error: BaseException) -> int:
     """Say why the job failed: one line if it is a known cause, else everything."""
+    if isinstance(error, KeyboardInterrupt) or str(error).startswith("KeyboardInt"):
+        print(
+            "musiq score: interrupted; nothing was published. Finished rows are kept: "
+            "run again to go on",
+            file=sys.stderr,
+        )
+        return 1
     if too_many := one_line_cause(error, (FailureBudgetError,)):
         print(f"musiq score: error: {too_many}", file=sys.stderr)
         return 3

@@ -104,19 +104,20 @@ def test_a_damaged_ledger_file_stops_the_run_in_one_line(job, tmp_path):
     assert len(os.listdir(ledger / "_manifests")) == 1
 
 
-@pytest.fixture
-def large_job(tmp_path):
+@pytest.fixture(scope="module")
+def large_job(tmp_path_factory):
     """The arguments of a job long enough to be disturbed, and its proper rows."""
-    photos = tmp_path / "photos"
+    folder = tmp_path_factory.mktemp("large")
+    photos = folder / "photos"
     write_images(photos, 60)
     for copy in range(1, 15):
         for index in range(60):
             name = f"image-{index:03d}.png"
             os.link(photos / name, photos / f"copy-{copy:02d}-{name}")
-    model = tmp_path / "tiny.safetensors"
+    model = folder / "tiny.safetensors"
     model.write_bytes(tiny_model_file())
     arguments = ["score", "--input", str(photos), "--model", str(model)]
-    undisturbed = tmp_path / "undisturbed"
+    undisturbed = folder / "undisturbed"
     outcome = run_here(*arguments, "--output", undisturbed, "--workers", 1)
     assert outcome.code == 0, outcome.err
     return arguments, rows_by_key(undisturbed)
@@ -178,6 +179,25 @@ def test_a_job_survives_the_death_of_a_worker(large_job, tmp_path):
     assert "a worker process died; the job goes on from its journal (restart 1" in err
     assert manifest_of(ledger)["counts"]["carried_over"] >= 200
     assert_equal(rows_by_key(ledger), expected)
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_interrupted_run_says_so_and_leaves_nothing_running(
+    large_job, tmp_path, workers
+):
+    arguments, _ = large_job
+    ledger = tmp_path / "ledger"
+    running = start(*arguments, "--output", ledger, "--workers", workers, ledger=ledger)
+    family = psutil.Process(running.pid).children(recursive=True)
+    running.terminate()
+    _, err = running.communicate()
+    assert running.returncode == 1
+    *progress, line = err.splitlines()
+    assert "interrupted; nothing was published" in line
+    assert all("images done" in told for told in progress), err
+    assert not (ledger / "_manifests").exists()
     _, alive = psutil.wait_procs(family, timeout=10)
     assert alive == []
 
