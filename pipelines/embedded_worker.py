@@ -1,6 +1,7 @@
 """A worker process of the embedded engine: Beam's SDK worker, without its chatter."""
 
 import logging
+import os
 import sys
 import threading
 
@@ -27,4 +28,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Python's own way out would end threads inside XLA, which aborts the process.
+    os._exit(main())
