@@ -48,7 +48,6 @@ setup(
         "rich>=14",
         "safetensors>=0.6",
         "simplejpeg>=1.9",
-        "tenacity>=9",
     ],
     extras_require={
         **STORES,

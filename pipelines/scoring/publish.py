@@ -29,16 +29,22 @@ class FailureBudgetError(Exception):
 
 
 def require_within_budget(
-    scored: int, failures: Counter[str], config: ScoringConfig
+    tried: int, failures: Counter[str], config: ScoringConfig
 ) -> None:
     """Refuse to publish a run in which too many images failed.
 
-    Few images say little, so runs of fewer than 100 always pass.
+    Few images say little, so runs of fewer than 100 always pass. Rows from the journal
+    count too: running again must not publish what was refused.
+
+    Args:
+      tried: Images of this run and of the unfinished runs that it goes on with.
+      failures: Failed images among them, by failure class.
+      config: The run.
 
     Raises:
       FailureBudgetError: With the rate and the commonest failures.
     """
-    failed, tried = failures.total(), scored + failures.total()
+    failed = failures.total()
     if tried < _BUDGET_IMAGES or failed <= config.max_failure_rate * tried:
         return
     common = ", ".join(f"{count} {name}" for name, count in failures.most_common(3))
@@ -72,12 +78,15 @@ def publish_run(
       FailureBudgetError: If too many of the run's images failed; likewise.
       LedgerFolderError: If another run has published meanwhile.
     """
-    new_failures, failures = Counter(), Counter()
+    new_failures, unpublished_failures, failures = Counter(), Counter(), Counter()
     for summary in summaries:
         new_failures.update(summary.new_failures)
+        unpublished_failures.update(summary.unpublished_failures)
         failures.update(summary.failures)
     scored = sum(summary.scored for summary in summaries)
-    require_within_budget(scored, new_failures, config)
+    require_within_budget(
+        sum(summary.unpublished for summary in summaries), unpublished_failures, config
+    )
     manifest = Manifest(
         run_id=config.run_id,
         created_at=config.started_at.isoformat(),

@@ -27,7 +27,9 @@ class ShardSummary:
       file: The Parquet file.
       scored: Rows that this run scored.
       new_failures: Rows that failed in this run, by failure class.
-      kept: Rows taken over from the ledger as last published.
+      kept: Rows taken over from the ledger as last published, or from a journal.
+      unpublished: Rows that no state of the ledger had before: new or journalled.
+      unpublished_failures: Failed rows among those, by failure class.
       failures: All failed rows of the shard by failure class.
       samples: All scores of each model, thinned out evenly if there are many.
     """
@@ -36,6 +38,8 @@ class ShardSummary:
     scored: int
     new_failures: dict[str, int]
     kept: int
+    unpublished: int
+    unpublished_failures: dict[str, int]
     failures: dict[str, int]
     samples: dict[str, ScoreSample]
 
@@ -70,6 +74,7 @@ def write_shard(
     rows = list(rows)
     new = [row for row in rows if isinstance(row, LedgerRow)]
     kept = [row for row in rows if isinstance(row, KeptRow)]
+    unpublished = {row.uri for row in new} | {row.uri for row in kept if row.journal}
     table = rows_to_table(
         new,
         carried=config.carried,
@@ -99,6 +104,16 @@ def write_shard(
         scored=sum(row.status is Status.SCORED for row in new),
         new_failures=Counter(row.failure.value for row in new if row.failure),
         kept=len(kept),
+        unpublished=len(unpublished),
+        unpublished_failures=Counter(
+            failure
+            for uri, failure in zip(
+                table.column("uri").to_pylist(),
+                table.column("failure").to_pylist(),
+                strict=True,
+            )
+            if failure and uri in unpublished
+        ),
         failures=Counter(table.column("failure").drop_null().to_pylist()),
         samples={
             model.name: sample_scores(table.column(model.column).drop_null().to_numpy())

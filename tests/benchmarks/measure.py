@@ -1,5 +1,6 @@
 """Runs a program and watches what it costs."""
 
+import contextlib
 import dataclasses
 import json
 import subprocess
@@ -54,12 +55,10 @@ def measure(arguments: Sequence[object]) -> Measured:
     process = psutil.Process(running.pid)
     launcher, worker = 0, 0
     while running.poll() is None:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):  # ended between two looks
             launcher = max(launcher, process.memory_info().rss)
             children = process.children(recursive=True)
             worker = max([worker, *(child.memory_info().rss for child in children)])
-        except psutil.NoSuchProcess:
-            pass  # it ended between two looks
         time.sleep(_INTERVAL_SECONDS)
     assert running.stdout is not None
     out = running.stdout.read()
