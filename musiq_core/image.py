@@ -93,6 +93,11 @@ class DecodedImage:
         """Columns of `pixels`."""
         return self.pixels.shape[1]
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.height, self.width
+
 
 DEFAULT_DECODING = DecodeConfig()
 

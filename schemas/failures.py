@@ -1,6 +1,8 @@
 """The closed list of reasons why an image has no score."""
 
 import enum
+from collections.abc import Mapping
+from typing import Any
 
 
 class Failure(enum.StrEnum):
@@ -51,14 +53,18 @@ class ImageFailure(Exception):
     Attributes:
       failure: The reason, from the closed list.
       detail: One short sentence for people; never image bytes, tokens or a traceback.
+      facts: Ledger columns that were found out before the failure, by name.
     """
 
-    def __init__(self, failure: Failure, detail: str):
-        """Keep the reason and a detail cut to `DETAIL_MAX_CHARACTERS`."""
+    def __init__(
+        self, failure: Failure, detail: str, facts: Mapping[str, Any] | None = None
+    ):
+        """Keep the reason, a detail cut to `DETAIL_MAX_CHARACTERS`, and the facts."""
         printable = "".join(
             c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in detail
         )
         super().__init__(failure, printable[:DETAIL_MAX_CHARACTERS])
+        self.facts = dict(facts or {})
 
     def __str__(self) -> str:
         return self.detail

@@ -1,4 +1,4 @@
-"""The decode child: a process that can do nothing but decode the bytes it is sent.
+"""The decode child: it can do nothing but make patches of the bytes it is sent.
 
 It is started as a program of its own, so it holds neither JAX nor Beam nor the store's
 credentials. Once everything is imported it gives up what it could do harm with: opening
@@ -11,11 +11,12 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Iterable
 from multiprocessing.connection import Connection
 
 from PIL import AvifImagePlugin, Image
 
-from musiq_core.image import DecodeConfig, decode_image
+from musiq_core.preparation import PreparationConfig, prepare
 from pipelines.decoding import messages
 from schemas.failures import Failure, ImageFailure
 
@@ -23,8 +24,10 @@ _PR_SET_PDEATHSIG = 1
 _NOBODY = 65534
 
 
-def serve(connection: Connection, config: DecodeConfig, limits: dict[str, int]) -> None:
-    """Decode what comes until the parent closes the connection."""
+def serve(
+    connection: Connection, config: PreparationConfig, limits: dict[str, int]
+) -> None:
+    """Prepare what comes until the parent closes the connection."""
     Image.preinit()  # imports that Pillow would otherwise make at the first picture
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # threads count as processes
     _give_up_powers(limits["memory_bytes"])
@@ -33,16 +36,18 @@ def serve(connection: Connection, config: DecodeConfig, limits: dict[str, int]) 
         while True:
             data = connection.recv_bytes()
             _limit_cpu(limits["cpu_seconds"])
-            try:
-                header, pixels = messages.pack_image(decode_image(data, config))
-            except ImageFailure as failure:
-                connection.send_bytes(messages.pack_failure(failure))
-            except MemoryError:
-                failure = ImageFailure(Failure.TOO_LARGE, "decoding needs more memory")
-                connection.send_bytes(messages.pack_failure(failure))
-            else:
-                connection.send_bytes(header)
-                connection.send_bytes(pixels)
+            for message in _answer(data, config):
+                connection.send_bytes(message)
+
+
+def _answer(data: bytes, config: PreparationConfig) -> Iterable[bytes | memoryview]:
+    try:
+        return messages.pack_preparation(prepare(data, config))
+    except ImageFailure as failure:
+        return [messages.pack_failure(failure)]
+    except MemoryError:
+        failure = ImageFailure(Failure.TOO_LARGE, "decoding needs more memory")
+        return [messages.pack_failure(failure)]
 
 
 def _give_up_powers(memory_bytes: int) -> None:

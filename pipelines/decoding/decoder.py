@@ -11,7 +11,7 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from musiq_core.image import DecodeConfig, DecodedImage
+from musiq_core.preparation import Preparation, PreparationConfig
 from pipelines.decoding import messages
 from schemas.failures import Failure, ImageFailure
 
@@ -48,23 +48,23 @@ DEFAULT_LIMITS = DecoderLimits()
 
 
 class Decoder:
-    """Decodes images in a child process, which it starts when it is first needed.
+    """Prepares images in a child process, which it starts when it is first needed.
 
     Not for several threads at once.
     """
 
-    def __init__(self, config: DecodeConfig, limits: DecoderLimits):
+    def __init__(self, config: PreparationConfig, limits: DecoderLimits):
         self._config = config
         self._limits = limits
         self._process: subprocess.Popen | None = None
         self._connection: Connection | None = None
 
-    def decode(self, data: bytes) -> DecodedImage:
-        """Decode one file.
+    def prepare(self, data: bytes) -> Preparation:
+        """Decode one file and cut its patches.
 
         Raises:
-          ImageFailure: As `decode_image`, `timeout` if it took too long, or
-            `decoder_crash` if the child died over it.
+          ImageFailure: As `musiq_core.preparation.prepare`, `timeout` if it took too
+            long, or `decoder_crash` if the child died over it.
           DecoderError: If no child can be started.
         """
         connection = self._connection or self._start()
@@ -72,8 +72,7 @@ class Decoder:
         try:
             connection.send_bytes(data)
             header = self._receive(connection, deadline)
-            fields = messages.unpack_header(header)
-            return messages.unpack_image(fields, self._receive(connection, deadline))
+            return messages.unpack(header, lambda: self._receive(connection, deadline))
         except (EOFError, ConnectionError) as error:
             raise self._crash() from error
         except TimeoutError as error:

@@ -5,11 +5,17 @@ import hashlib
 from collections.abc import Iterator
 
 import apache_beam as beam
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.windowed_value import WindowedValue
 
+from pipelines.scoring.forbidden_run import ForbiddenRun
 from pipelines.scoring.image_ref import ImageRef, with_object
+from pipelines.scoring.read_ahead import ReadAhead
 from pipelines.storage import storage_for
-from schemas.failures import ImageFailure
+from schemas.failures import Failure, ImageFailure
 from schemas.ledger import LedgerRow
+
+_FILES_AHEAD = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,11 +50,40 @@ def fetch_image(ref: ImageRef, *, max_file_bytes: int) -> FetchedImage | LedgerR
 
 
 class FetchImage(beam.DoFn):
-    """`fetch_image` for every ref."""
+    """`fetch_image` for every ref, a few files ahead of the one that is used.
+
+    Raises `StorageError` when the store refuses everything.
+    """
 
     def __init__(self, *, max_file_bytes: int):
         self._max_file_bytes = max_file_bytes
 
+    def setup(self):
+        """Start the threads."""
+        self._forbidden_run = ForbiddenRun()
+        self._ahead = ReadAhead(self._fetch, depth=_FILES_AHEAD, threads=_FILES_AHEAD)
+
+    def teardown(self):
+        """End the threads."""
+        self._ahead.close()
+
+    def start_bundle(self):
+        """Start with nothing on its way."""
+        self._ahead.forget()
+
     def process(self, ref: ImageRef) -> Iterator[FetchedImage | LedgerRow]:
-        """Emit the file or its failed row."""
-        yield fetch_image(ref, max_file_bytes=self._max_file_bytes)
+        """Emit the files that have come, or their failed rows."""
+        yield from self._ahead.add(ref)
+
+    # Beam allows windowed values here, which its annotation does not say.
+    def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Emit the files still on their way."""
+        yield from map(GlobalWindows.windowed_value, self._ahead.drain())
+
+    def _fetch(self, ref: ImageRef) -> FetchedImage | LedgerRow:
+        fetched = fetch_image(ref, max_file_bytes=self._max_file_bytes)
+        if isinstance(fetched, LedgerRow) and fetched.failure is Failure.FORBIDDEN:
+            self._forbidden_run.refused(ref.uri, fetched.failure_detail or "")
+        elif ref.refusal is None:
+            self._forbidden_run.admitted()
+        return fetched

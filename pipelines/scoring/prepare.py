@@ -1,17 +1,20 @@
 """Prepare: a file's bytes become patches of every scale, or a failed ledger row."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+import os
+import queue
+from collections.abc import Callable, Iterator
 
 import apache_beam as beam
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.windowed_value import WindowedValue
 
-from musiq_core.config import PreprocessingConfig
-from musiq_core.image import DecodeConfig, DecodedImage
-from musiq_core.packing import LARGEST_TOKEN_COUNT
-from musiq_core.patches import Patches, count_tokens, extract_patches
+from musiq_core.patches import Patches
+from musiq_core.preparation import Preparation, PreparationConfig
 from pipelines.decoding import Decoder, DecoderLimits
 from pipelines.scoring.fetch import FetchedImage
-from schemas.failures import Failure, ImageFailure
+from pipelines.scoring.read_ahead import ReadAhead
+from schemas.failures import ImageFailure
 from schemas.ledger import LedgerRow
 
 
@@ -34,83 +37,90 @@ class PreparedImage:
 
 
 def prepare_image(
-    fetched: FetchedImage,
-    *,
-    decode: Callable[[bytes], DecodedImage],
-    preprocessings: Sequence[PreprocessingConfig],
+    fetched: FetchedImage, prepare: Callable[[bytes], Preparation]
 ) -> PreparedImage | LedgerRow:
     """Decode an image and cut its patches.
 
     Args:
       fetched: The file.
-      decode: Turns a file into pixels or raises `ImageFailure`.
-      preprocessings: The distinct preprocessings of the models.
+      prepare: Turns a file into patches or raises `ImageFailure`.
 
     Returns:
       The patches and the row's facts, or the failed row, which keeps the facts that
       were found before it failed.
     """
-    row = fetched.row
     try:
-        image = decode(fetched.data)
-        height, width, _ = image.pixels.shape
-        row = dataclasses.replace(
-            row,
-            format=image.format,
-            width=width,
-            height=height,
-            frames=image.frames,
-            orientation=image.orientation,
-        )
-        token_count = max(count_tokens(height, width, p) for p in preprocessings)
-        if token_count > LARGEST_TOKEN_COUNT:
-            raise ImageFailure(
-                Failure.TOO_LARGE,
-                f"{width} x {height} pixels make {token_count} tokens, at most "
-                f"{LARGEST_TOKEN_COUNT} can be scored",
-            )
-        patches = tuple(extract_patches(image.pixels, p) for p in preprocessings)
+        preparation = prepare(fetched.data)
     except ImageFailure as failure:
+        row = dataclasses.replace(fetched.row, **failure.facts)
         return row.failed(failure.failure, failure.detail)
     return PreparedImage(
-        row=dataclasses.replace(row, tokens=token_count), patches=patches
+        row=dataclasses.replace(fetched.row, **preparation.facts),
+        patches=preparation.patches,
     )
 
 
 class PrepareImage(beam.DoFn):
-    """`prepare_image` for every file, decoding in a child process that can be killed.
+    """`prepare_image` for every file, in child processes that can be killed.
 
     Rows that have failed already pass through.
     """
 
     def __init__(
-        self,
-        *,
-        decode: DecodeConfig,
-        limits: DecoderLimits,
-        preprocessings: Sequence[PreprocessingConfig],
+        self, config: PreparationConfig, limits: DecoderLimits, *, is_ahead: bool
     ):
-        self._decode = decode
+        """Keep the settings.
+
+        Args:
+          config: How files become patches.
+          limits: What one image may cost.
+          is_ahead: Whether to prepare on all cores ahead of the scorer, which an
+            accelerator needs. A scorer on a CPU waits for its one child instead: with a
+            worker for each core, no core is idle meanwhile.
+        """
+        self._config = config
         self._limits = limits
-        self._preprocessings = tuple(preprocessings)
+        self._is_ahead = is_ahead
 
     def setup(self):
-        """Make the decoder; its child starts with the first image."""
-        self._decoder = Decoder(self._decode, self._limits)
+        """Make the decoders; a child starts with its first image."""
+        count = max(1, (os.cpu_count() or 1) - 1) if self._is_ahead else 1
+        self._decoders = [Decoder(self._config, self._limits) for _ in range(count)]
+        self._idle: queue.SimpleQueue[Decoder] = queue.SimpleQueue()
+        for decoder in self._decoders:
+            self._idle.put(decoder)
+        self._ahead = ReadAhead(
+            self._prepare,
+            depth=2 * count if self._is_ahead else 0,
+            threads=count,
+        )
 
     def teardown(self):
-        """End the child; it also ends by itself when this process does."""
-        self._decoder.close()
+        """End the children; they also end by themselves when this process does."""
+        self._ahead.close()
+        for decoder in self._decoders:
+            decoder.close()
+
+    def start_bundle(self):
+        """Start with nothing on its way."""
+        self._ahead.forget()
 
     def process(
         self, element: FetchedImage | LedgerRow
     ) -> Iterator[PreparedImage | LedgerRow]:
-        """Emit the patches or the failed row."""
+        """Emit the images that are ready, or their failed rows."""
+        yield from self._ahead.add(element)
+
+    # Beam allows windowed values here, which its annotation does not say.
+    def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Emit the images still on their way."""
+        yield from map(GlobalWindows.windowed_value, self._ahead.drain())
+
+    def _prepare(self, element: FetchedImage | LedgerRow) -> PreparedImage | LedgerRow:
         if isinstance(element, LedgerRow):
-            yield element
-        else:
-            yield prepare_image(
-                element,
-                decode=self._decoder.decode,
-                preprocessings=self._preprocessings,
-            )
+            return element
+        decoder = self._idle.get()
+        try:
+            return prepare_image(element, decoder.prepare)
+        finally:
+            self._idle.put(decoder)

@@ -40,7 +40,7 @@ def test_pixels_equal_the_published_ones(name, mode, dct, suffix):
     counts = golden()[f"{name}/{mode}{suffix}/tokens"]
     starts = np.cumsum([0, *counts])
     for scale, (start, count) in enumerate(zip(starts, counts, strict=False)):
-        pixels = patches.pixels[start : start + count]
+        pixels = patches.normalized()[start : start + count]
         where = golden()[f"{name}/{mode}{suffix}/patch_sample_idx"][scale]
         sample = golden()[f"{name}/{mode}{suffix}/patch_sample"][scale]
         np.testing.assert_allclose(pixels.ravel()[where], sample, atol=2e-6)
@@ -59,15 +59,15 @@ def test_any_shape_gives_the_promised_number_of_tokens(height, width, scales):
         return
     expected = count_tokens(height, width, config)
     patches = extract_patches(pixels, config)
-    assert patches.token_count == expected == len(patches.pixels)
+    assert patches.token_count == expected == len(patches.normalized())
     assert set(patches.scale_ids) == set(range(config.scale_count))
-    assert patches.pixels.min() >= -1 - 1e-6
-    assert patches.pixels.max() <= 1 + 1e-6
+    assert patches.normalized().min() >= -1 - 1e-6
+    assert patches.normalized().max() <= 1 + 1e-6
 
 
 def test_padding_is_mid_grey_on_both_sides_the_odd_pixel_after():
     pixels = np.full((30, 29, 3), 255, np.uint8)
-    [patch] = extract_patches(pixels, PreprocessingConfig(scales=())).pixels
+    [patch] = extract_patches(pixels, PreprocessingConfig(scales=())).normalized()
     is_image = (patch.reshape(32, 32, 3) == 1).all(axis=-1)
     assert is_image[1:31, 1:30].all()
     assert is_image.sum() == 30 * 29

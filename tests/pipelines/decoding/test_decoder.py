@@ -1,5 +1,6 @@
 """A hostile file costs one failure; the next decodes as if nothing had been."""
 
+import dataclasses
 import signal
 import subprocess
 import sys
@@ -13,14 +14,21 @@ from helpers.make_images import encoded, noise
 from helpers.shared_data import bad_inputs
 from PIL import Image
 
-from musiq_core.image import DecodeConfig, decode_image
+from musiq_core.config import PreprocessingConfig
+from musiq_core.image import DecodeConfig
 from musiq_core.image_format import ALLOWED_FORMATS
+from musiq_core.packing import LARGEST_TOKEN_COUNT
+from musiq_core.patches import Patches
+from musiq_core.preparation import Preparation, PreparationConfig, prepare
 from pipelines.decoding import Decoder, DecoderLimits
 from schemas.failures import ImageFailure
 
 ROOT = Path(__file__).parents[3]
 GOOD = encoded(noise(40, 60))
-MANY_SCANS = DecodeConfig(max_jpeg_scans=10_000)
+CONFIG = PreparationConfig(
+    preprocessings=(PreprocessingConfig(), PreprocessingConfig(scales=()))
+)
+MANY_SCANS = dataclasses.replace(CONFIG, decode=DecodeConfig(max_jpeg_scans=10_000))
 
 
 def slow_file() -> bytes:
@@ -30,13 +38,13 @@ def slow_file() -> bytes:
 
 @pytest.fixture
 def decoder():
-    decoder = Decoder(DecodeConfig(), DecoderLimits())
+    decoder = Decoder(CONFIG, DecoderLimits())
     yield decoder
     decoder.close()
 
 
 def child_of(decoder: Decoder) -> psutil.Process:
-    decoder.decode(GOOD)
+    decoder.prepare(GOOD)
     [child] = [
         child
         for child in psutil.Process().children()
@@ -46,25 +54,51 @@ def child_of(decoder: Decoder) -> psutil.Process:
 
 
 def assert_still_decodes(decoder: Decoder) -> None:
-    np.testing.assert_array_equal(decoder.decode(GOOD).pixels, noise(40, 60))
+    assert_equal(decoder.prepare(GOOD), prepare(GOOD, CONFIG))
+
+
+def assert_equal(theirs: Preparation, ours: Preparation) -> None:
+    assert theirs.facts == ours.facts
+    for their_form, our_form in zip(theirs.patches, ours.patches, strict=True):
+        for field in dataclasses.fields(Patches):
+            their_array = getattr(their_form, field.name)
+            our_array = getattr(our_form, field.name)
+            assert their_array.dtype == our_array.dtype
+            np.testing.assert_array_equal(their_array, our_array)
 
 
 @pytest.mark.parametrize("file_format", ALLOWED_FORMATS)
-def test_the_child_decodes_as_we_would(decoder, file_format):
+def test_the_child_prepares_as_we_would(decoder, file_format):
     exif = Image.Exif()
     exif[0x0112] = 6
     options = {} if file_format in ("GIF", "BMP") else {"exif": exif}
     data = encoded(noise(50, 70), file_format, **options)
-    theirs, ours = decoder.decode(data), decode_image(data)
-    np.testing.assert_array_equal(theirs.pixels, ours.pixels)
-    assert theirs.format == ours.format == file_format
-    assert (theirs.frames, theirs.orientation) == (ours.frames, ours.orientation)
+    theirs = decoder.prepare(data)
+    assert_equal(theirs, prepare(data, CONFIG))
+    assert theirs.facts["format"] == file_format
+
+
+def test_the_child_shrinks_as_we_would():
+    config = dataclasses.replace(CONFIG, max_tokens=250)
+    decoder = Decoder(config, DecoderLimits())
+    data = encoded(noise(700, 500))
+    theirs = decoder.prepare(data)
+    decoder.close()
+    assert_equal(theirs, prepare(data, config))
+    assert theirs.facts["shrink_factor"] < 1
+
+
+def test_a_failure_brings_what_was_found_out_before(decoder):
+    with pytest.raises(ImageFailure) as caught:
+        decoder.prepare(encoded(noise(1, 1000)))
+    assert caught.value.failure == "unsupported_shape"
+    assert caught.value.facts["width"] == 1000
 
 
 def test_bad_inputs_end_as_they_would_here(decoder):
     for bad in bad_inputs():
         try:
-            decoder.decode(bad.data)
+            decoder.prepare(bad.data)
             outcome = "score"
         except ImageFailure as failure:
             outcome = f"dead:{failure.failure}"
@@ -75,7 +109,7 @@ def test_a_slow_file_is_killed_at_its_deadline():
     decoder = Decoder(MANY_SCANS, DecoderLimits(seconds=0.5))
     child = child_of(decoder)
     with pytest.raises(ImageFailure) as caught:
-        decoder.decode(slow_file())
+        decoder.prepare(slow_file())
     assert caught.value.failure == "timeout"
     assert caught.value.detail == "decoding took longer than 0.5 s"
     assert not child.is_running()
@@ -89,7 +123,7 @@ def test_a_child_that_dies_costs_the_image_it_was_decoding(how):
     child = child_of(decoder)
     threading.Timer(0.3, child.send_signal, [how]).start()
     with pytest.raises(ImageFailure) as caught:
-        decoder.decode(slow_file())
+        decoder.prepare(slow_file())
     assert caught.value.failure == "decoder_crash"
     assert how.name in caught.value.detail
     assert_still_decodes(decoder)
@@ -97,10 +131,10 @@ def test_a_child_that_dies_costs_the_image_it_was_decoding(how):
 
 
 def test_more_memory_than_allowed_is_too_large():
-    decoder = Decoder(DecodeConfig(), DecoderLimits(memory_bytes=2**29))
+    decoder = Decoder(CONFIG, DecoderLimits(memory_bytes=2**29))
     blank = Image.new("RGBA", (8000, 8000))
     with pytest.raises(ImageFailure) as caught:
-        decoder.decode(encoded(np.asarray(blank), "PNG", compress_level=1))
+        decoder.prepare(encoded(np.asarray(blank), "PNG", compress_level=1))
     assert caught.value.failure == "too_large"
     assert "memory" in caught.value.detail
     assert_still_decodes(decoder)
@@ -109,8 +143,9 @@ def test_more_memory_than_allowed_is_too_large():
 
 def test_the_largest_allowed_image_needs_less_than_a_gibibyte(decoder):
     child = child_of(decoder)
-    side = int(DecodeConfig().max_pixels ** 0.5)
-    decoder.decode(encoded(np.zeros((side, side, 3), np.uint8), "PNG"))
+    side = int((LARGEST_TOKEN_COUNT - 200) ** 0.5) * 32
+    assert 0.98 < side**2 / DecodeConfig().max_pixels < 1
+    decoder.prepare(encoded(np.zeros((side, side, 3), np.uint8), "PNG"))
     status = Path(f"/proc/{child.pid}/status").read_text()
     peak_kib = int(status.partition("VmHWM:")[2].split()[0])
     assert peak_kib < 2**20
@@ -157,9 +192,11 @@ def test_the_child_holds_neither_credentials_nor_jax_nor_beam(decoder, monkeypat
 
 def test_no_child_outlives_its_parent():
     code = """
-from musiq_core.image import DecodeConfig
+from musiq_core.config import PreprocessingConfig
+from musiq_core.preparation import PreparationConfig
 from pipelines.decoding import Decoder, DecoderLimits
-decoder = Decoder(DecodeConfig(), DecoderLimits())
+config = PreparationConfig(preprocessings=(PreprocessingConfig(),))
+decoder = Decoder(config, DecoderLimits())
 decoder._start()
 print(decoder._process.pid, flush=True)
 time.sleep(60)
@@ -177,7 +214,7 @@ time.sleep(60)
 
 
 def test_closing_twice_is_harmless(decoder):
-    decoder.decode(GOOD)
+    decoder.prepare(GOOD)
     decoder.close()
     decoder.close()
     assert_still_decodes(decoder)
