@@ -50,7 +50,7 @@ class Model:
     @property
     def variables(self) -> dict[str, Any]:
         """The parameters as the tree that `Musiq(config).apply` takes."""
-        return {"params": unflatten_dict(self.parameters, sep="/")}
+        return variables_of(self.parameters)
 
 
 def write_model_file(
@@ -147,6 +147,11 @@ def require_structure(
         raise ModelFileError(
             "the parameters do not fit the architecture: " + "; ".join(problems)
         )
+
+
+def variables_of(parameters: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Return arrays by full name as the tree that `Musiq(config).apply` takes."""
+    return {"params": unflatten_dict(parameters, sep="/")}
 
 
 def shapes_of(parameters: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:

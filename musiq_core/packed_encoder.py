@@ -48,7 +48,7 @@ def encode_block(
     def encode_chunk(chunk: jax.Array, encoded: jax.Array) -> jax.Array:
         start = chunk * _CHUNK
         x = jax.lax.dynamic_slice_in_dim(pixels, start, _CHUNK)
-        x = _convolutions(parameters, x.reshape(_CHUNK, patch, patch, 3), config)
+        x = convolutions(parameters, x.reshape(_CHUNK, patch, patch, 3), config)
         return jax.lax.dynamic_update_slice_in_dim(
             encoded, x.reshape(_CHUNK, features), start, axis=0
         )
@@ -59,10 +59,13 @@ def encode_block(
     return encoded @ parameters["embedding"]
 
 
-def _convolutions(
+def convolutions(
     parameters: dict[str, Any], x: jax.Array, config: ModelConfig
 ) -> jax.Array:
-    """Map patches [n, P, P, 3] to features [n, P/4, P/4, patch_features]."""
+    """Map patches [N, P, P, 3] to features [N, P/4, P/4, patch_features].
+
+    Kernels and patches have one dtype, float32 or bfloat16; norms are float32 anyway.
+    """
 
     def affine(x: jax.Array, name: str, epsilon: float) -> tuple[jax.Array, jax.Array]:
         scale, bias = parameters[name]
@@ -71,20 +74,22 @@ def _convolutions(
         )
 
     def norm(x: jax.Array, name: str, epsilon: float) -> jax.Array:
-        factor, offset = affine(x, name, epsilon)
-        return x * factor + offset
+        wide = x.astype(jnp.float32)
+        factor, offset = affine(wide, name, epsilon)
+        return jax.nn.relu(wide * factor + offset).astype(x.dtype)
 
     def pointwise(x: jax.Array, name: str) -> jax.Array:
         return x @ parameters[name][0, 0]
 
     x = convolve(x, parameters["conv_root"], stride=2)
-    x = max_pool(jax.nn.relu(norm(x, "gn_root", ROOT_EPSILON)))
-    shortcut = pointwise(x, "conv_proj")
-    x = jax.nn.relu(norm(pointwise(x, "conv1"), "gn1", UNIT_EPSILON))
-    x = convolve(x, parameters["conv2"])
-    x = pointwise(jax.nn.relu(norm(x, "gn2", UNIT_EPSILON)), "conv3")
+    x = max_pool(norm(x, "gn_root", ROOT_EPSILON))
+    shortcut = pointwise(x, "conv_proj").astype(jnp.float32)
+    x = norm(pointwise(x, "conv1"), "gn1", UNIT_EPSILON)
+    x = norm(convolve(x, parameters["conv2"]), "gn2", UNIT_EPSILON)
+    dtype = x.dtype
+    x = pointwise(x, "conv3").astype(jnp.float32)
     shortcut_factor, shortcut_offset = affine(shortcut, "gn_proj", UNIT_EPSILON)
     factor, offset = affine(x, "gn3", UNIT_EPSILON)
     return jax.nn.relu(
         shortcut * shortcut_factor + x * factor + (shortcut_offset + offset)
-    )
+    ).astype(dtype)

@@ -67,7 +67,7 @@ def transform(
     cls = _last_layer(parameters["last_layer"], x_TxD, layout, config)
     scale, bias = parameters["norm"]
     kernel, head_bias = parameters["head"]
-    return (_normalize(cls) * scale + bias) @ kernel + head_bias
+    return (normalize(cls) * scale + bias) @ kernel + head_bias
 
 
 def _for_rows(count: jax.Array, step: Callable, carry):
@@ -84,7 +84,7 @@ def _for_rows(count: jax.Array, step: Callable, carry):
     )
 
 
-def _normalize(x: jax.Array) -> jax.Array:
+def normalize(x: jax.Array) -> jax.Array:
     """Layer normalisation without gain and bias, which are folded into what follows."""
     mean = x.mean(axis=-1, keepdims=True)
     variance = (x * x).mean(axis=-1, keepdims=True) - mean * mean
@@ -99,7 +99,7 @@ def _project(
 
     def step(start, size, qkv):
         x = dynamic_slice_in_dim(x_TxD, start, size)
-        x = _normalize(x) @ layer["qkv"] + layer["qkv_bias"]
+        x = normalize(x) @ layer["qkv"] + layer["qkv_bias"]
         x = x.reshape(size, heads, head_size).transpose(1, 0, 2)
         return dynamic_update_slice(qkv, x, (0, start, 0))
 
@@ -194,7 +194,7 @@ def _update_rows(
 
 def _residuals(layer: Layer, x: jax.Array, attended: jax.Array) -> jax.Array:
     x = x + (attended @ layer["out"] + layer["out_bias"])
-    hidden = _normalize(x) @ layer["up"] + layer["up_bias"]
+    hidden = normalize(x) @ layer["up"] + layer["up_bias"]
     hidden = jax.nn.gelu(hidden, approximate=True)
     return x + (hidden @ layer["down"] + layer["down_bias"])
 
@@ -218,11 +218,11 @@ def _last_layer(
     def image(index, cls_rows):
         first, size = layout["image_starts"][index], layout["image_sizes"][index]
         cls = dynamic_slice_in_dim(x_TxD, first, 1)
-        query = jnp.einsum("qd,dhe->hqe", _normalize(cls), wq) + bq[:, None]
+        query = jnp.einsum("qd,dhe->hqe", normalize(cls), wq) + bq[:, None]
         query = jnp.einsum("hqe,dhe->hqd", query, wk).reshape(1, heads, width)
 
         def read_keys(offset):
-            rows = _normalize(dynamic_slice_in_dim(x_TxD, first + offset, _KEY_BLOCK))
+            rows = normalize(dynamic_slice_in_dim(x_TxD, first + offset, _KEY_BLOCK))
             return rows[None], rows[None]
 
         mixed = _online_softmax(query, read_keys, size)[0]

@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import math
 from typing import Any
 
-FORMAT = "musiq-model/1"
+FORMAT = "musiq-model/2"
+_FORMAT_WITHOUT_SELF_TEST = "musiq-model/1"
 
 
 class ModelCardError(ValueError):
@@ -26,6 +28,8 @@ class ModelCard:
       licence: Terms of the parameters and of their training data, in words.
       source: Where the parameters come from, such as a file name and its SHA-256.
       evaluation: Measured figures by name; empty where nothing was measured.
+      self_test: Score of every picture of musiq_core.self_test by name, which workers
+        must meet before they use the model; empty where there is nothing to meet.
     """
 
     name: str
@@ -37,12 +41,14 @@ class ModelCard:
     licence: str
     source: str
     evaluation: dict[str, Any] = dataclasses.field(default_factory=dict)
+    self_test: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         require_model_name(self.name)
         low, high = self.score_range
         if not low < high:
             raise ModelCardError(f"score_range must ascend, got {low} to {high}")
+        _require_scores(self.self_test)
 
     def to_json(self) -> str:
         """Return the card as canonical JSON: sorted keys, no spaces."""
@@ -53,6 +59,8 @@ class ModelCard:
     def from_json(cls, text: str) -> "ModelCard":
         """Read a card, refusing unknown formats and missing or unknown fields.
 
+        Cards of the first format, which had no self-test, are read as cards without.
+
         Raises:
           ModelCardError: With the format or the field names that are wrong.
         """
@@ -61,7 +69,9 @@ class ModelCard:
             card_format = fields.pop("format")
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             raise ModelCardError("the model card is not a JSON object") from error
-        if card_format != FORMAT:
+        if card_format == _FORMAT_WITHOUT_SELF_TEST:
+            fields = {"self_test": {}} | fields
+        elif card_format != FORMAT:
             raise ModelCardError(
                 f"the model card has format {card_format!r}, "
                 f"this program reads {FORMAT!r}"
@@ -89,3 +99,15 @@ def require_model_name(name: str) -> str:
             "the ledger column musiq_<name>"
         )
     return name
+
+
+def _require_scores(self_test: Any) -> None:
+    """Refuse anything but finite numbers by name."""
+    if not isinstance(self_test, dict):
+        raise ModelCardError(f"self_test must be scores by picture, got {self_test!r}")
+    for picture, score in self_test.items():
+        if not isinstance(score, int | float) or not math.isfinite(score):
+            raise ModelCardError(
+                f"the self-test's score of picture {picture!r} must be a finite "
+                f"number, got {score!r}"
+            )

@@ -8,6 +8,7 @@ import json
 
 import rich.console
 import rich.table
+import rich.text
 
 from musiq_core.model_file import (
     Model,
@@ -19,8 +20,10 @@ from musiq_core.published_checkpoint import (
     PUBLISHED_DATASETS,
     read_published_checkpoint,
 )
-from pipelines.arguments import UsageError, refuse_unknown
+from musiq_core.self_test import reference_scores
+from pipelines.arguments import UsageError, printable, refuse_unknown
 from pipelines.storage import StorageError, storage_for
+from schemas.model_card import ModelCardError
 
 _LICENCE = (
     "Parameters published by MUSIQ's authors (google-research/musiq, Apache-2.0 code); "
@@ -38,7 +41,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def import_checkpoint(args: argparse.Namespace) -> int:
-    """Write the model file of a published checkpoint."""
+    """Write the model file of a published checkpoint, its self-test included."""
     if args.dataset not in PUBLISHED_DATASETS:
         known = ", ".join(PUBLISHED_DATASETS)
         raise UsageError(f"unknown data set {args.dataset!r}, published are: {known}")
@@ -50,22 +53,23 @@ def import_checkpoint(args: argparse.Namespace) -> int:
         parameters, config = read_published_checkpoint(
             io.BytesIO(data), output_count=dataset.output_count
         )
-    except ModelFileError as error:
+        name = args.file.rpartition("/")[2]
+        model_file = write_model_file(
+            parameters,
+            config,
+            name=args.dataset,
+            score_range=dataset.score_range,
+            higher_is_better=True,
+            training_data=f"{dataset.title}, fine-tuned by MUSIQ's authors",
+            licence=_LICENCE,
+            source=f"{name}, SHA-256 {hashlib.sha256(data).hexdigest()}",
+            self_test=reference_scores(parameters, config),
+        )
+    except (ModelFileError, ModelCardError) as error:
         raise UsageError(f"{args.file}: {error}") from error
-    name = args.file.rpartition("/")[2]
-    model_file = write_model_file(
-        parameters,
-        config,
-        name=args.dataset,
-        score_range=dataset.score_range,
-        higher_is_better=True,
-        training_data=f"{dataset.title}, fine-tuned by MUSIQ's authors",
-        licence=_LICENCE,
-        source=f"{name}, SHA-256 {hashlib.sha256(data).hexdigest()}",
-    )
     storage_for(args.output).write(args.output, model_file)
     digest = read_model_file(model_file).digest
-    print(f"wrote {args.output}: model {args.dataset}, digest {digest}")
+    print(f"wrote {printable(args.output)}: model {args.dataset}, digest {digest}")
     return 0
 
 
@@ -80,11 +84,13 @@ def inspect(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(facts))
         return 0
-    table = rich.table.Table(title=args.file, show_header=False, title_justify="left")
+    facts["self_test"] = _summary_of(model.card.self_test)
+    title = rich.text.Text(printable(args.file))
+    table = rich.table.Table(title=title, show_header=False, title_justify="left")
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts.items():
-        table.add_row(name.replace("_", " "), _readable(value))
+        table.add_row(name.replace("_", " "), rich.text.Text(_readable(value)))
     rich.console.Console().print(table)
     return 0
 
@@ -114,11 +120,19 @@ def read_whole(uri: str) -> bytes:
         raise UsageError(str(error)) from error
 
 
+def _summary_of(self_test: dict[str, float]) -> str:
+    if not self_test:
+        return "no self-test"
+    low, high = min(self_test.values()), max(self_test.values())
+    return f"{len(self_test)} pictures with scores of {low:.4g} to {high:.4g}"
+
+
 def _readable(value: object) -> str:
     if isinstance(value, dict):
-        return "\n".join(f"{k.replace('_', ' ')}: {v}" for k, v in value.items()) or "-"
+        lines = [f"{k.replace('_', ' ')}: {v}" for k, v in value.items()]
+        return "\n".join(map(printable, lines)) or "-"
     if isinstance(value, tuple):
-        return " to ".join(str(part) for part in value)
+        return " to ".join(printable(part) for part in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else printable(value)

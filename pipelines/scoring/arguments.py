@@ -37,7 +37,7 @@ def add_program(programs: Any, name: str) -> None:
         required=True,
         metavar="X",
         help="a folder, an image, a glob such as 'photos/**/*.jpg', a .txt list of "
-        "URIs, or a .csv, .tsv or .parquet manifest; on local disk or gs://; "
+        "URIs, or a .csv, .tsv or .parquet manifest; on local disk, gs:// or s3://; "
         "may be repeated",
     )
     parser.add_argument(
@@ -63,6 +63,15 @@ def add_program(programs: Any, name: str) -> None:
         help="column of a manifest that names the images (default: uri)",
     )
     parser.add_argument(
+        "--allow_bucket",
+        dest="allow_buckets",
+        action="append",
+        default=[],
+        metavar="BUCKET",
+        help="lists may name objects of this bucket, such as gs://photos, besides "
+        "those of the buckets of --input and --output; may be repeated",
+    )
+    parser.add_argument(
         "--jpeg_dct",
         choices=["fast", "accurate"],
         default="fast",
@@ -82,6 +91,21 @@ def add_program(programs: Any, name: str) -> None:
         default=2**26,
         metavar="N",
         help="larger images fail as too_large, undecoded (default: 67108864)",
+    )
+    parser.add_argument(
+        "--max_tokens",
+        type=positive(int),
+        metavar="N",
+        help="shrink photos that would have more tokens (patches of 32x32 pixels over "
+        "all scales), to the largest size of the same shape that has not; the "
+        "ledger's shrink_factor says so (default: no photo is shrunk)",
+    )
+    parser.add_argument(
+        "--device",
+        choices=["cpu", "gpu", "tpu"],
+        default="cpu",
+        help="what computes the scores: cpu in float32, or JAX's gpu or tpu with "
+        "bfloat16 products, which moves scores slightly (default: cpu)",
     )
     parser.add_argument(
         "--max_file_bytes",
@@ -121,7 +145,8 @@ def add_program(programs: Any, name: str) -> None:
         "--workers",
         type=positive(int),
         metavar="N",
-        help="local worker processes of the embedded engine (default: the CPU cores)",
+        help="local worker processes of the embedded engine (default: the CPU cores; "
+        "1 with --device gpu or tpu)",
     )
     parser.add_argument(
         "--json",

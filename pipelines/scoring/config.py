@@ -6,9 +6,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from musiq_core.config import ModelConfig, PreprocessingConfig
+from musiq_core.config import ModelConfig
 from musiq_core.image import DEFAULT_DECODING, DecodeConfig
+from musiq_core.preparation import PreparationConfig
 from pipelines.decoding import DEFAULT_LIMITS, DecoderLimits
+from pipelines.scoring.device import Device
 from pipelines.scoring.inputs import Input
 from pipelines.scoring.plan import PreviousState, RetryFailed
 from schemas.ledger import LedgerModel, ledger_schema
@@ -47,6 +49,8 @@ class ScoringConfig:
       retry_failed: Which failed rows are tried again.
       carried: Columns carried from the inputs to the ledger.
       decode: How files become pixels, and the limits on them.
+      max_tokens: Photos with more tokens are shrunk; None shrinks nothing.
+      device: What computes the scores.
       decoder_limits: What decoding one image may cost.
       max_file_bytes: Larger files fail as `too_large`, unread.
       max_failure_rate: Share of failed images above which nothing is published.
@@ -64,6 +68,8 @@ class ScoringConfig:
     retry_failed: RetryFailed = RetryFailed.TRANSIENT
     carried: tuple[pa.Field, ...] = ()
     decode: DecodeConfig = DEFAULT_DECODING
+    max_tokens: int | None = None
+    device: Device = Device.CPU
     decoder_limits: DecoderLimits = DEFAULT_LIMITS
     max_file_bytes: int = 256 * 2**20
     max_failure_rate: float = 0.05
@@ -88,6 +94,7 @@ class ScoringConfig:
                 f"rows_per_shard must be at least 1, got {self.rows_per_shard}"
             )
         ledger_schema(self.carried, self.ledger_models)
+        _ = self.preparation
 
     @property
     def ledger_models(self) -> tuple[LedgerModel, ...]:
@@ -95,10 +102,20 @@ class ScoringConfig:
         return tuple(model.columns for model in self.models)
 
     @property
-    def preprocessings(self) -> tuple[PreprocessingConfig, ...]:
-        """The distinct preprocessings of the models; patches are made once for each."""
-        return tuple(dict.fromkeys(m.config.preprocessing for m in self.models))
+    def preparation(self) -> PreparationConfig:
+        """How files become patches, once for each distinct preprocessing."""
+        return PreparationConfig(
+            preprocessings=tuple(
+                dict.fromkeys(m.config.preprocessing for m in self.models)
+            ),
+            decode=self.decode,
+            max_tokens=self.max_tokens,
+        )
 
     def score_settings(self) -> dict[str, Any]:
         """Return all settings besides the models that can change a score."""
-        return dataclasses.asdict(self.decode) | {"max_file_bytes": self.max_file_bytes}
+        return dataclasses.asdict(self.decode) | {
+            "max_file_bytes": self.max_file_bytes,
+            "max_tokens": self.max_tokens,
+            "precision": self.device.precision,
+        }

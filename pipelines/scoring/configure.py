@@ -17,7 +17,9 @@ from pipelines.ledger_folder import (
     read_manifest,
 )
 from pipelines.models.command import load_model
+from pipelines.scoring.allowed_buckets import buckets_of
 from pipelines.scoring.config import ScoringConfig, ScoringModel
+from pipelines.scoring.device import Device
 from pipelines.scoring.inputs import (
     Input,
     InputKind,
@@ -44,7 +46,10 @@ def build_config(
     started_at = datetime.datetime.now(datetime.UTC)
     try:
         output = resolve(args.output, base=None)
-        inputs = resolve_inputs(args.inputs, uri_column=args.uri_column)
+        buckets = [_bucket(argument) for argument in args.allow_buckets]
+        inputs = resolve_inputs(
+            args.inputs, uri_column=args.uri_column, allowed=[output, *buckets]
+        )
         _require_apart(output, inputs)
         number = newest_manifest_number(output)
         config = ScoringConfig(
@@ -61,6 +66,8 @@ def build_config(
                 orientation=args.orientation,
                 max_pixels=args.max_pixels,
             ),
+            max_tokens=args.max_tokens,
+            device=Device(args.device),
             decoder_limits=DecoderLimits(seconds=args.decode_timeout_seconds),
             max_file_bytes=args.max_file_bytes,
             max_failure_rate=args.max_failure_rate,
@@ -121,6 +128,13 @@ def read_models(arguments: Sequence[str]) -> tuple[ScoringModel, ...]:
             uri=uri, columns=columns, config=model.config, card=model.card
         )
     return tuple(models.values())
+
+
+def _bucket(argument: str) -> str:
+    uri = resolve(argument, base=None)
+    if not buckets_of([uri]):
+        raise UsageError(f"--allow_bucket {argument} is no bucket, such as gs://photos")
+    return uri
 
 
 def _require_apart(output: str, inputs: Sequence[Input]) -> None:

@@ -1,31 +1,41 @@
 """Score: token-budget batches of prepared images become ledger rows, by all models."""
 
+import contextlib
 import dataclasses
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 import apache_beam as beam
+import jax
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.shared import Shared
 from apache_beam.utils.windowed_value import WindowedValue
 
-from musiq_core.batching import TokenBatcher
+from musiq_core.batching import Batcher
 from musiq_core.model_file import ModelFileError, read_model_file
+from musiq_core.patches import Patches
 from musiq_core.scorer import Scorer, ScorerStatistics
 from musiq_core.scores import is_finite
+from musiq_core.self_test import check_self_test
 from pipelines.scoring.config import ScoringConfig, ScoringModel
 from pipelines.scoring.counters import count_rows, count_work
+from pipelines.scoring.device import Device, make_scorer, require_device
 from pipelines.scoring.prepare import PreparedImage
 from pipelines.scoring.progress import ProgressCounter
 from pipelines.storage import storage_for
 from schemas.failures import Failure
 from schemas.ledger import LedgerRow
 
+_Started = tuple[Sequence[PreparedImage], list[jax.Array] | None]
 
-def load_scorer(model: ScoringModel) -> Scorer:
+
+def load_scorer(model: ScoringModel, device: Device) -> Scorer:
     """Read, verify and compile one model of the run.
 
     Raises:
-      ModelFileError: If the file is damaged or no longer the one the run started with.
+      DeviceError: If this process cannot compute on `device`.
+      ModelFileError: If the file is damaged or no longer the one the run started with,
+        or if the model fails the file's self-test.
     """
     with storage_for(model.uri).open_read(model.uri) as file:
         found = read_model_file(file.read())
@@ -34,20 +44,24 @@ def load_scorer(model: ScoringModel) -> Scorer:
             f"{model.uri} was replaced while the run was going on: it started with "
             f"digest {model.columns.digest}, the file now has {found.digest}"
         )
-    scorer = Scorer(found)
-    scorer.compile()
+    require_device(device)
+    scorer = make_scorer(found, device)
+    check_self_test(scorer, uri=model.uri, tolerance=device.self_test_tolerance)
     return scorer
 
 
 def score_images(
-    batch: Sequence[PreparedImage], scorers: Sequence[Scorer]
+    batch: Sequence[PreparedImage],
+    scorers: Sequence[Scorer],
+    started: Sequence[jax.Array] | None = None,
 ) -> list[LedgerRow]:
     """Score one batch with all models.
 
     Args:
-      batch: Images that fit one packed sequence, with one form of patches for each
+      batch: Images that fit one batch of the scorers, with one form of patches for each
         distinct preprocessing of the scorers, in order of first use.
       scorers: The run's models.
+      started: What `start_images` returned for the batch, if it was started before.
 
     Returns:
       One row an image, in order. An image with a score that is not finite fails as
@@ -55,7 +69,8 @@ def score_images(
       `internal`; the others of its batch are scored one by one.
     """
     try:
-        return _score_together(batch, scorers)
+        started = start_images(batch, scorers) if started is None else started
+        return _finish_images(batch, scorers, started)
     except Exception as error:
         if len(batch) == 1:
             detail = f"the model raised {type(error).__name__}"
@@ -63,14 +78,24 @@ def score_images(
     return [row for image in batch for row in score_images([image], scorers)]
 
 
-def _score_together(
+def start_images(
     batch: Sequence[PreparedImage], scorers: Sequence[Scorer]
+) -> list[jax.Array]:
+    """Begin with a batch on all models; an accelerator works on when this returns."""
+    patches = _patches_by_scorer(batch, scorers)
+    return [scorer.start(p) for scorer, p in zip(scorers, patches, strict=True)]
+
+
+def _finish_images(
+    batch: Sequence[PreparedImage],
+    scorers: Sequence[Scorer],
+    started: Sequence[jax.Array],
 ) -> list[LedgerRow]:
-    forms = list(dict.fromkeys(s.model.config.preprocessing for s in scorers))
-    by_model = []
-    for scorer in scorers:
-        form = forms.index(scorer.model.config.preprocessing)
-        by_model.append(scorer.score([image.patches[form] for image in batch]))
+    patches = _patches_by_scorer(batch, scorers)
+    by_model = [
+        scorer.finish(logits, forms)
+        for scorer, logits, forms in zip(scorers, started, patches, strict=True)
+    ]
     rows = []
     for image, scores in zip(batch, zip(*by_model, strict=True), strict=True):
         if all(is_finite(score) for score in scores):
@@ -82,6 +107,14 @@ def _score_together(
     return rows
 
 
+def _patches_by_scorer(
+    batch: Sequence[PreparedImage], scorers: Sequence[Scorer]
+) -> list[list[Patches]]:
+    forms = list(dict.fromkeys(s.model.config.preprocessing for s in scorers))
+    indices = [forms.index(scorer.model.config.preprocessing) for scorer in scorers]
+    return [[image.patches[index] for image in batch] for index in indices]
+
+
 class ScoreImages(beam.DoFn):
     """`score_images` for token-budget batches; failed rows pass through at once.
 
@@ -90,6 +123,7 @@ class ScoreImages(beam.DoFn):
 
     def __init__(self, config: ScoringConfig, shared: Shared):
         self._models = config.models
+        self._device = config.device
         self._progress_folder = config.progress_folder
         self._shared = shared
         self._tag = config.run_id
@@ -97,31 +131,44 @@ class ScoreImages(beam.DoFn):
     def setup(self):
         """Load and compile the models before the first bundle."""
         self._scorers = self._shared.acquire(
-            lambda: _Scorers(load_scorer(model) for model in self._models), self._tag
+            lambda: _Scorers(load_scorer(m, self._device) for m in self._models),
+            self._tag,
         )
         self._progress = ProgressCounter(self._progress_folder)
 
     def start_bundle(self):
         """Start with no images waiting; batches never reach across bundles."""
-        self._batcher = TokenBatcher[PreparedImage]()
+        self._batcher: Batcher[PreparedImage] = self._scorers[0].new_batcher()
+        self._under_way: deque[_Started] = deque()
 
     def process(self, element: PreparedImage | LedgerRow) -> Iterator[LedgerRow]:
-        """Emit the rows of every batch that this image completes."""
+        """Emit the rows of every batch that is finished by now."""
         if isinstance(element, LedgerRow):
             yield from self._finished([element])
-        else:
-            yield from self._score(self._batcher.add(element, element.token_count))
+        elif batch := self._batcher.add(element, element.token_count):
+            yield from self._score(batch)
 
     # Beam allows windowed values here, which its annotation does not say.
-    def finish_bundle(self) -> list[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Emit the rows of the images still waiting."""
-        rows = self._score(self._batcher.flush())
-        return [GlobalWindows.windowed_value(row) for row in rows]
+        for batch in self._batcher.flush():
+            yield from map(GlobalWindows.windowed_value, self._score(batch))
+        while self._under_way:
+            yield from map(GlobalWindows.windowed_value, self._finish_oldest())
 
-    def _score(self, batch: Sequence[PreparedImage]) -> list[LedgerRow]:
-        if not batch:
-            return []
-        rows = score_images(batch, self._scorers)
+    def _score(self, batch: Sequence[PreparedImage]) -> Iterator[LedgerRow]:
+        """Start a batch; an accelerator has it to work on while the last one ends."""
+        started = None
+        if self._device.is_accelerator:
+            with contextlib.suppress(Exception):  # finishing will meet it again
+                started = start_images(batch, self._scorers)
+        self._under_way.append((batch, started))
+        while len(self._under_way) > self._device.is_accelerator:
+            yield from self._finish_oldest()
+
+    def _finish_oldest(self) -> list[LedgerRow]:
+        batch, started = self._under_way.popleft()
+        rows = score_images(batch, self._scorers, started)
         count_work(self._scorers.take_uncounted())
         return self._finished(rows)
 

@@ -11,9 +11,9 @@ from helpers.shared_data import SHARED, golden
 from musiq_core.config import PreprocessingConfig
 from musiq_core.image import DecodeConfig, decode_image
 from musiq_core.model_file import Model, read_model_file, write_model_file
+from musiq_core.packed_scorer import PackedScorer
 from musiq_core.patches import Patches, extract_patches
 from musiq_core.published_checkpoint import read_published_checkpoint
-from musiq_core.scorer import Scorer
 
 VARIANTS = ("multi_1", "single_1", "multi_10")
 SCALES = {"multi": (224, 384), "single": ()}
@@ -77,8 +77,8 @@ def read_golden_model(variant: str) -> Model:
 
 
 @functools.cache
-def golden_scorer(variant: str) -> Scorer:
-    return Scorer(read_golden_model(variant))
+def golden_scorer(variant: str) -> PackedScorer:
+    return PackedScorer(read_golden_model(variant))
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from flax.traverse_util import flatten_dict
 from musiq_core.config import ModelConfig, PreprocessingConfig
 from musiq_core.model import Musiq
 from musiq_core.model_file import write_model_file
+from musiq_core.self_test import reference_scores
 
 TINY = ModelConfig(
     preprocessing=PreprocessingConfig(scales=(64, 96)),
@@ -23,8 +24,11 @@ TINY = ModelConfig(
 
 
 @functools.cache
-def tiny_model_file(config: ModelConfig = TINY, *, name: str = "tiny") -> bytes:
+def tiny_model_file(
+    config: ModelConfig = TINY, *, name: str = "tiny", self_test_off_by: float = 0.0
+) -> bytes:
     parameters = random_parameters(config)
+    scores = reference_scores(parameters, config)
     return write_model_file(
         parameters,
         config,
@@ -34,6 +38,7 @@ def tiny_model_file(config: ModelConfig = TINY, *, name: str = "tiny") -> bytes:
         training_data="none: random parameters",
         licence="none",
         source="a test",
+        self_test={picture: s + self_test_off_by for picture, s in scores.items()},
     )
 
 

@@ -9,7 +9,7 @@ from musiq_core.batching import TokenBatcher
 def test_every_item_leaves_once_in_batches_that_fit(tokens, row_budget, max_items):
     batcher = TokenBatcher[int](row_budget=row_budget, max_items=max_items)
     batches = [batcher.add(i, count) for i, count in enumerate(tokens)]
-    batches.append(batcher.flush())
+    batches += batcher.flush()
     assert sorted(i for batch in batches for i in batch) == list(range(len(tokens)))
     for batch in batches:
         rows = sum(tokens[i] + 1 for i in batch)
@@ -21,7 +21,7 @@ def test_a_large_item_goes_alone_and_does_not_hurry_the_others():
     batcher = TokenBatcher[str](row_budget=100)
     assert batcher.add("small", 10) == []
     assert batcher.add("large", 100) == ["large"]
-    assert batcher.flush() == ["small"]
+    assert batcher.flush() == [["small"]]
 
 
 def test_flushing_nothing_gives_nothing():

@@ -31,7 +31,12 @@ _PARTS = {
 
 def inputs_of(patches):
     mask = np.ones((1, patches.token_count), bool)
-    return patches.pixels[None], patches.positions[None], patches.scale_ids[None], mask
+    return (
+        patches.normalized()[None],
+        patches.positions[None],
+        patches.scale_ids[None],
+        mask,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,7 @@ def test_every_changed_byte_is_found(place, change):
 
 
 @given(st.integers(0, len(DATA) - 1))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_every_cut_is_found(size):
     with pytest.raises(ModelFileError):
         read_model_file(DATA[:size])
@@ -136,11 +136,28 @@ def test_a_right_digest_does_not_excuse_a_wrong_structure():
         read_model_file(signed(card_fields(), halves))
 
 
+def test_a_file_of_the_first_format_is_read_as_one_without_a_self_test():
+    fields = card_fields() | {"format": "musiq-model/1"}
+    del fields["self_test"]
+    model = read_model_file(signed(fields, parameters()))
+    assert model.card == read_model_file(DATA).card
+    assert model.card.self_test == {}
+
+
+def test_a_self_test_comes_back_to_the_last_digit():
+    scores = {"sea": 1 / 3, "sky": 55.123456789012345}
+    data = write_model_file(parameters(), CONFIG, **CARD, self_test=scores)
+    assert read_model_file(data).card.self_test == scores
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"format": "musiq-model/9"}, "format 'musiq-model/9'"),
         ({"mood": "good"}, "missing or unknown fields: mood"),
+        ({"self_test": [1, 2]}, r"scores by picture, got \[1, 2\]"),
+        ({"self_test": {"sea": "low"}}, "picture 'sea' must be a finite number"),
+        ({"self_test": {"sea": float("nan")}}, "must be a finite number, got nan"),
         ({"score_range": [1, 1]}, "score_range must ascend"),
         ({"name": "No Good"}, "must consist of a-z"),
         ({"architecture": {"layer_count": 0}}, "layer_count must be at least 1"),

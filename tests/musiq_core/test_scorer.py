@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from musiq_core.model import Musiq
 from musiq_core.model_file import read_model_file
+from musiq_core.packed_scorer import PackedScorer
 from musiq_core.packed_transformer import ROW_TAIL
 from musiq_core.packing import CAPACITIES, MAX_IMAGES
 from musiq_core.patches import extract_patches
-from musiq_core.scorer import Scorer
 
 
 @pytest.fixture(scope="module")
-def tiny_scorer() -> Scorer:
-    return Scorer(read_model_file(tiny_model_file()))
+def tiny_scorer() -> PackedScorer:
+    return PackedScorer(read_model_file(tiny_model_file()))
 
 
 @pytest.mark.parametrize("dct", ["fast", "accurate"])
@@ -42,7 +42,7 @@ def test_the_packed_program_equals_the_linen_model(tiny_scorer):
     for patches, score in zip(images, tiny_scorer.score(images), strict=True):
         logits = jax.jit(Musiq(model.config).apply)(
             model.variables,
-            patches.pixels[None],
+            patches.normalized()[None],
             patches.positions[None],
             patches.scale_ids[None],
             np.ones((1, patches.token_count), bool),
@@ -89,7 +89,7 @@ def test_another_capacity_does_not_change_a_score(golden_scorer):
 
 
 def test_two_capacities_need_three_compilations_and_padding_is_a_tail():
-    scorer = Scorer(read_model_file(tiny_model_file()))
+    scorer = PackedScorer(read_model_file(tiny_model_file()))
     scorer.compile()
     small = extract_patches(noise(100, 100), TINY.preprocessing)
     rows = small.token_count + 1

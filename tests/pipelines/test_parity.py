@@ -1,11 +1,14 @@
 """The published numbers, through the commands that a user types."""
 
 import json
+import re
 
 import pytest
 from helpers.golden_models import VARIANTS, image_names, published_npz
 from helpers.run_musiq import rows_by_key, run_musiq
 from helpers.shared_data import golden
+
+from musiq_core.self_test import make_pictures
 
 DATASETS = {"multi_1": "koniq", "single_1": "spaq", "multi_10": "ava"}
 
@@ -63,9 +66,11 @@ def test_an_imported_model_says_what_it_is(folder):
     assert card["parameters"] == 27_129_290
     assert card["preprocessing"]["scales"] == [224, 384]
     assert card["source"].startswith("multi_10.npz, SHA-256 ")
+    assert card["self_test"].keys() == make_pictures().keys()
     table = run_musiq("models", "inspect", folder / "single_1.safetensors")
     assert "higher is better" in table.out
     assert "27,125,057" in table.out
+    assert re.search(r"self test +│ 8 pictures with scores of -", table.out)
 
 
 def test_files_may_be_named_relative_to_the_current_folder(folder, tmp_path):

@@ -1,17 +1,18 @@
 """Fetch, prepare and score as pure functions."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
 from helpers.make_images import encoded, noise
 from helpers.tiny_models import TINY, random_parameters, tiny_model_file
 
+from musiq_core import preparation
 from musiq_core.config import PreprocessingConfig
-from musiq_core.image import decode_image
 from musiq_core.model_file import read_model_file
-from musiq_core.scorer import Scorer
-from pipelines.scoring import prepare
+from musiq_core.packed_scorer import PackedScorer
+from musiq_core.preparation import PreparationConfig, prepare
 from pipelines.scoring.fetch import FetchedImage, fetch_image
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.prepare import PreparedImage, prepare_image
@@ -24,10 +25,9 @@ SINGLE = dataclasses.replace(TINY, preprocessing=PreprocessingConfig(scales=()))
 
 
 def prepared(data: bytes, *preprocessings: PreprocessingConfig):
+    config = PreparationConfig(preprocessings=preprocessings or (TINY.preprocessing,))
     return prepare_image(
-        FetchedImage(row=ROW, data=data),
-        decode=decode_image,
-        preprocessings=preprocessings or (TINY.preprocessing,),
+        FetchedImage(row=ROW, data=data), functools.partial(prepare, config=config)
     )
 
 
@@ -53,7 +53,7 @@ def test_a_shape_that_fails_keeps_the_facts_found_before():
 
 
 def test_more_tokens_than_can_be_scored_are_too_large(monkeypatch):
-    monkeypatch.setattr(prepare, "LARGEST_TOKEN_COUNT", 10)
+    monkeypatch.setattr(preparation, "LARGEST_TOKEN_COUNT", 10)
     row = prepared(encoded(noise(100, 100)))
     assert row.failure == "too_large"
     assert "100 x 100 pixels make 29 tokens, at most 10" in row.failure_detail
@@ -65,7 +65,7 @@ def test_each_model_sees_its_own_form_of_the_patches():
         read_model_file(tiny_model_file(config, name=name))
         for config, name in ((TINY, "multi"), (SINGLE, "single"))
     ]
-    scorers = [Scorer(model) for model in models]
+    scorers = [PackedScorer(model) for model in models]
     image = prepared(data, TINY.preprocessing, SINGLE.preprocessing)
     assert isinstance(image, PreparedImage)
     assert image.row.tokens == image.token_count == image.patches[0].token_count
@@ -77,9 +77,9 @@ def test_each_model_sees_its_own_form_of_the_patches():
 
 def test_a_score_that_is_not_finite_fails_its_own_image_alone():
     model = read_model_file(tiny_model_file())
-    scorer = Scorer(model)
+    scorer = PackedScorer(model)
     good, bad = prepared(encoded(noise(40, 40))), prepared(encoded(noise(50, 50)))
-    bad.patches[0].pixels[:] = np.nan
+    bad.patches[0].resized[:] = np.nan
     scored, failed, again = score_images([good, bad, good], [scorer])
     assert scored.failure is None
     assert again.scores[0].value == pytest.approx(scored.scores[0].value, abs=1e-6)
@@ -93,18 +93,18 @@ def test_random_parameters_leave_no_layer_without_effect():
 
 @pytest.mark.parametrize("size", [1, 7, 64])
 def test_an_image_that_makes_the_model_raise_fails_alone(monkeypatch, size):
-    scorer = Scorer(read_model_file(tiny_model_file()))
+    scorer = PackedScorer(read_model_file(tiny_model_file()))
     images = [prepared(encoded(noise(40, 40, seed))) for seed in range(size)]
     poison = images[size // 2].patches[0]
     scored = [score.value for score in scorer.score([i.patches[0] for i in images])]
-    plain_score = scorer.score
+    plain_start = scorer.start
 
-    def score(batch):
+    def start(batch):
         if any(patches is poison for patches in batch):
             raise ArithmeticError("poison")
-        return plain_score(batch)
+        return plain_start(batch)
 
-    monkeypatch.setattr(scorer, "score", score)
+    monkeypatch.setattr(scorer, "start", start)
     rows = score_images(images, [scorer])
     assert [row.failure for row in rows].count("internal") == 1
     assert rows[size // 2].failure_detail == "the model raised ArithmeticError"

@@ -1,0 +1,75 @@
+"""Where the models compute, and what follows from it."""
+
+import enum
+import os
+
+import jax
+
+from musiq_core.bucketed_scorer import BucketedScorer
+from musiq_core.model_file import Model
+from musiq_core.packed_scorer import PackedScorer
+from musiq_core.scorer import Scorer
+from musiq_core.self_test import BFLOAT16_TOLERANCE, TOLERANCE
+
+
+class DeviceError(Exception):
+    """A worker does not have the device that the run was told to use."""
+
+
+class Device(enum.StrEnum):
+    """What computes the scores of a run."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+    TPU = "tpu"
+
+    @property
+    def is_accelerator(self) -> bool:
+        """Whether batches run beside the Python process instead of in it."""
+        return self is not Device.CPU
+
+    @property
+    def precision(self) -> str:
+        """What matrix products are computed in."""
+        return "bfloat16" if self.is_accelerator else "float32"
+
+    @property
+    def self_test_tolerance(self) -> float:
+        """Allowed distance from a model file's self-test, as a share of its range."""
+        return BFLOAT16_TOLERANCE if self.is_accelerator else TOLERANCE
+
+    @property
+    def jax_platform(self) -> str:
+        """JAX's name of it, for JAX_PLATFORMS."""
+        return "cuda" if self is Device.GPU else self.value
+
+
+def use_device(device: Device) -> None:
+    """Let JAX use this device alone, in this process and in those it starts."""
+    os.environ["JAX_PLATFORMS"] = device.jax_platform
+    jax.config.update("jax_platforms", device.jax_platform)
+
+
+def require_device(device: Device) -> None:
+    """Refuse a worker whose JAX computes elsewhere than it was told to.
+
+    Raises:
+      DeviceError: With what JAX has instead.
+    """
+    try:
+        found = jax.default_backend()
+    except RuntimeError as error:
+        found = f"no device ({str(error).splitlines()[0][:120]})"
+    if found != device:
+        raise DeviceError(
+            f"--device {device} was asked for, but JAX has {found}; install JAX for it "
+            "(such as jax[cuda13]) where the workers run, or leave --device out"
+        )
+
+
+def make_scorer(model: Model, device: Device) -> Scorer:
+    """Return the scorer that suits the device, compiled for ordinary photos."""
+    kind = BucketedScorer if device.is_accelerator else PackedScorer
+    scorer = kind(model)
+    scorer.compile()
+    return scorer
