@@ -7,12 +7,15 @@ from setuptools import setup
 
 STORES = {
     "gcp": ["google-cloud-storage>=3"],
-    "aws": ["boto3>=1.40"],
+    "aws": ["boto3[crt]>=1.40"],
 }
 TEST_TOOLS = [
     "basedpyright",
+    "flask",
+    "flask-cors",
     "gcp-storage-emulator",
     "hypothesis",
+    "moto[s3]>=5.2",
     "psutil",
     "pytest",
     "ruff",
@@ -53,7 +56,7 @@ setup(
         **STORES,
         "train": ["optax>=0.2.8", "orbax-checkpoint>=0.12", "tensorflow-cpu>=2.20"],
         "report": [],
-        "dev": [*STORES["gcp"], *TEST_TOOLS],
+        "dev": [*STORES["gcp"], *STORES["aws"], *TEST_TOOLS],
     },
     entry_points={
         "console_scripts": [

@@ -88,6 +88,7 @@ class Storage(Protocol):
 
         Raises:
           ImageFailure: If this object cannot be read; others may be.
+          StorageError: If none can be: credentials are missing, or the store is down.
         """
         ...
 

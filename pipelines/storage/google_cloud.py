@@ -5,10 +5,9 @@ STORAGE_EMULATOR_HOST is honoured, by the client itself.
 
 import base64
 import contextlib
-import io
-import re
+import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 import google.api_core.exceptions as api
@@ -16,32 +15,19 @@ import google.auth.exceptions
 import google_crc32c
 import requests.exceptions
 import urllib3.exceptions
-from google.api_core.retry import Retry
 from google.cloud.storage import Blob, Bucket, Client
-from google.cloud.storage.exceptions import DataCorruption
-from google.cloud.storage.retry import DEFAULT_RETRY
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 
 from pipelines.storage.contract import StorageError, StoredObject, require_size
+from pipelines.storage.object_names import BadNameError, split_object_uri, split_uri
+from pipelines.storage.ranged_reader import open_ranges
+from pipelines.storage.retries import DamagedError, Retrier, RetryPolicy
 from schemas.failures import Failure, ImageFailure
 
 _FIELDS = "items(name,size,generation,updated),nextPageToken"
-_TIMEOUT_SECONDS = 60
-# Capped exponential backoff with jitter; the client retries 408, 429, 5xx and resets.
-_RETRY = DEFAULT_RETRY.with_timeout(120.0).with_delay(
-    initial=0.5, maximum=20.0, multiplier=2.0
-)
-_READS_OF_DAMAGED = 3
-_READ_AHEAD_BYTES = 1 << 20
-_NAME_MAX_BYTES = 1024
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]*")
-
-
-class _BadNameError(ValueError):
-    """No object can have this name; the message says why."""
-
-
-class _DamagedError(Exception):
-    """Bytes do not arrive as they are stored."""
+# To connect, and between bytes. The client itself repeats nothing: `Retrier` does.
+_ASKED_ONCE = {"retry": None, "timeout": (10.0, 30.0)}
+_PASSING_STATUSES = (408, 429, 500, 502, 503, 504)
 
 
 class _CompressedError(Exception):
@@ -50,14 +36,14 @@ class _CompressedError(Exception):
 
 _ERRORS = (
     api.GoogleAPICallError,
-    api.RetryError,
     google.auth.exceptions.GoogleAuthError,
     requests.exceptions.RequestException,
     urllib3.exceptions.HTTPError,
     DataCorruption,
+    InvalidResponse,
     OSError,
-    _BadNameError,
-    _DamagedError,
+    BadNameError,
+    DamagedError,
     _CompressedError,
 )
 
@@ -65,27 +51,28 @@ _ERRORS = (
 class GoogleCloudStorage:
     """Objects of gs:// buckets; one client, and its connections, a process."""
 
-    def __init__(self, *, retry: Retry = _RETRY):
-        self._retry = retry
+    def __init__(self, *, policy: RetryPolicy | None = None):
+        self._retrier = Retrier(policy or RetryPolicy(), is_passing=_is_passing)
         self._client: Client | None = None
+        self._lock = threading.Lock()
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield the objects below a prefix, page by page."""
         with _errors_at("list", prefix):
-            bucket, name = _split(prefix)
-            for blob in self._bucket(bucket).list_blobs(
-                prefix=name, fields=_FIELDS, retry=self._retry, timeout=_TIMEOUT_SECONDS
-            ):
-                if not blob.name.endswith("/"):  # a console's placeholder of a folder
-                    yield _object(blob)
+            bucket, name = split_uri(prefix)
+            token, is_last = None, False
+            while not is_last:
+                page, token = self._list_page(bucket, name, token)
+                is_last = token is None
+                for found in map(_object, page):
+                    if not found.uri.endswith("/"):  # a console's mark of a folder
+                        yield found
 
     def stat(self, uri: str) -> StoredObject | None:
         """Return what the store says of one object."""
         with _errors_at("look at", uri):
-            bucket, name = _split(uri)
-            if not name:
-                return None
-            blob = self._get(bucket, name)
+            _, name = split_uri(uri)
+            blob = self._get(uri) if name else None
         return _object(blob) if blob else None
 
     def is_folder(self, uri: str) -> bool:
@@ -96,14 +83,13 @@ class GoogleCloudStorage:
         self, uri: str, *, listed: StoredObject | None, max_bytes: int
     ) -> tuple[bytes, StoredObject]:
         """Read a whole object, pinned to its generation, its CRC32C checked."""
-        with _failures_of_one_object():
-            bucket, name = _split(uri)
-            found = listed or self._current(bucket, name)
+        with self._failures_of_one_object(uri):
+            found = listed or self._current(uri)
             require_size(found, max_bytes)
             try:
                 data = self._download(uri, found, 0, found.size_bytes)
             except api.NotFound:
-                self._current(bucket, name)  # not there at all, or replaced?
+                self._current(uri)  # not there at all, or replaced?
                 raise api.PreconditionFailed("replaced") from None
         return data, found
 
@@ -117,144 +103,137 @@ class GoogleCloudStorage:
             with _errors_at("read", uri):
                 return self._download(uri, found, start, end)
 
-        return io.BufferedReader(_Reader(fetch, found.size_bytes), _READ_AHEAD_BYTES)
+        return open_ranges(fetch, found.size_bytes)
 
     def write(self, uri: str, data: bytes) -> None:
         """Create or replace an object."""
         with _errors_at("write", uri):
-            self._upload(self._blob(*_split(uri)), data, if_generation_match=None)
+            self._upload(self._blob(uri), data, if_generation_match=None)
 
     def delete(self, uri: str) -> None:
         """Delete an object."""
         with _errors_at("delete", uri), contextlib.suppress(api.NotFound):
-            self._blob(*_split(uri)).delete(retry=self._retry, timeout=_TIMEOUT_SECONDS)
+            blob = self._blob(uri)
+            self._retrier.call(lambda: blob.delete(**_ASKED_ONCE))
 
     def write_if_absent(self, uri: str, data: bytes) -> bool:
         """Create an object under the precondition that no generation of it exists."""
         with _errors_at("write", uri):
-            bucket, name = _split(uri)
-            blob, writer = self._blob(bucket, name), uuid.uuid4().hex
+            blob, writer = self._blob(uri), uuid.uuid4().hex
             blob.metadata = {"musiq-writer": writer}
             try:
                 self._upload(blob, data, if_generation_match=0)
             except api.PreconditionFailed:
                 # Perhaps by an attempt of this very call, whose answer was lost.
-                found = self._get(bucket, name)
+                found = self._get(uri)
                 return found is not None and writer in (found.metadata or {}).values()
         return True
 
+    def _list_page(
+        self, bucket: str, prefix: str, token: str | None
+    ) -> tuple[Sequence[Blob], str | None]:
+        """Return the objects of one page and the token of the next."""
+
+        def request():
+            blobs = self._bucket(bucket).list_blobs(
+                prefix=prefix, fields=_FIELDS, page_token=token, **_ASKED_ONCE
+            )
+            return [*next(blobs.pages, ())], blobs.next_page_token
+
+        return self._retrier.call(request)
+
     def _download(self, uri: str, found: StoredObject, start: int, end: int) -> bytes:
-        """Read some bytes of one generation; what arrives damaged is read again."""
+        """Read some bytes of one generation, their checksum checked if it is all."""
         is_whole = (start, end) == (0, found.size_bytes)
-        for _ in range(_READS_OF_DAMAGED):
-            blob = self._blob(*_split(uri))
+        pinned = {"if_generation_match": int(found.generation), **_ASKED_ONCE}
+
+        def request():
+            blob = self._blob(uri)
             data = blob.download_as_bytes(
                 start=None if is_whole else start,
                 end=None if is_whole else end - 1,
                 raw_download=True,
-                if_generation_match=int(found.generation),
-                # Checked below; the client does not check what it resumed.
-                checksum=None,  # pyright: ignore[reportArgumentType]
-                retry=self._retry,
-                timeout=_TIMEOUT_SECONDS,
+                checksum=None,  # pyright: ignore[reportArgumentType] - checked below
+                **pinned,
             )
-            if is_whole and blob.crc32c is None:  # the answer of a resumed read
-                blob.reload(
-                    if_generation_match=int(found.generation),
-                    retry=self._retry,
-                    timeout=_TIMEOUT_SECONDS,
-                )
+            if is_whole and blob.crc32c is None:  # the answer did not say
+                blob.reload(**pinned)
             crc32c = blob.crc32c if is_whole else None
-            if len(data) == end - start and crc32c in (None, _crc32c(data)):
-                if blob.content_encoding == "gzip":
-                    raise _CompressedError
-                return data
-        raise _DamagedError
+            if len(data) != end - start or crc32c not in (None, _crc32c(data)):
+                raise DamagedError
+            if blob.content_encoding == "gzip":
+                raise _CompressedError
+            return data
+
+        return self._retrier.call(request)
 
     def _upload(self, blob: Blob, data: bytes, *, if_generation_match: int | None):
-        blob.upload_from_string(
-            data,
-            content_type="application/octet-stream",
-            checksum="crc32c",
-            if_generation_match=if_generation_match,
-            retry=self._retry,
-            timeout=_TIMEOUT_SECONDS,
+        self._retrier.call(
+            lambda: blob.upload_from_string(
+                data,
+                content_type="application/octet-stream",
+                checksum="crc32c",
+                if_generation_match=if_generation_match,
+                **_ASKED_ONCE,
+            )
         )
 
-    def _get(self, bucket: str, name: str) -> Blob | None:
-        blob = self._blob(bucket, name)
+    def _get(self, uri: str) -> Blob | None:
+        blob = self._blob(uri)
         try:
-            blob.reload(retry=self._retry, timeout=_TIMEOUT_SECONDS)
+            self._retrier.call(lambda: blob.reload(**_ASKED_ONCE))
         except api.NotFound:
             return None
         return blob
 
-    def _bucket(self, bucket: str) -> Bucket:
-        if self._client is None:
-            self._client = Client(project=None)
-        return self._client.bucket(bucket)
-
-    def _blob(self, bucket: str, name: str) -> Blob:
-        if name in ("", ".", ".."):
-            raise _BadNameError("no object can have this name")
-        return self._bucket(bucket).blob(name)
-
-    def _current(self, bucket: str, name: str) -> StoredObject:
-        blob = self._blob(bucket, name)
-        blob.reload(retry=self._retry, timeout=_TIMEOUT_SECONDS)
+    def _current(self, uri: str) -> StoredObject:
+        blob = self._blob(uri)
+        self._retrier.call(lambda: blob.reload(**_ASKED_ONCE))
         return _object(blob)
 
+    def _blob(self, uri: str) -> Blob:
+        bucket, name = split_object_uri(uri)
+        return self._bucket(bucket).blob(name)
 
-class _Reader(io.RawIOBase):
-    """Seekable reads of one object, given a function that fetches from start to end."""
+    def _bucket(self, bucket: str) -> Bucket:
+        with self._lock:
+            if self._client is None:
+                self._client = Client(project=None)
+            return self._client.bucket(bucket)
 
-    def __init__(self, fetch: Callable[[int, int], bytes], size: int):
-        self._fetch = fetch
-        self._size = size
-        self._place = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        place = offset + (0, self._place, self._size)[whence]
-        if place < 0:
-            raise ValueError(f"negative seek position {place}")
-        self._place = place
-        return place
-
-    def readinto(self, buffer) -> int:
-        data = self._next(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def readall(self) -> bytes:
-        return self._next(self._size)
-
-    def _next(self, count: int) -> bytes:
-        start, end = self._place, min(self._place + count, self._size)
-        if start >= end:
-            return b""
-        data = self._fetch(start, end)
-        self._place = end
-        return data
+    @contextlib.contextmanager
+    def _failures_of_one_object(self, uri: str) -> Iterator[None]:
+        try:
+            yield
+        except (google.auth.exceptions.GoogleAuthError, api.Unauthorized) as error:
+            # Not about this object: without credentials none can be read.
+            raise StorageError(f"cannot read {uri}: {_reason(error)}") from error
+        except _ERRORS as error:
+            failure = _failure(error)
+            if failure is Failure.READ_ERROR:
+                self._retrier.require_up(uri, _reason(error))
+            raise ImageFailure(failure, _reason(error)) from error
 
 
-def _split(uri: str) -> tuple[str, str]:
-    """Return bucket and object name; nothing of the name is unescaped."""
-    bucket, _, name = uri[len("gs://") :].partition("/")
-    if not _BUCKET.fullmatch(bucket):
-        raise _BadNameError("no bucket can have this name")
-    try:
-        length = len(name.encode())
-    except UnicodeEncodeError as error:
-        raise _BadNameError("the name is not UTF-8") from error
-    if length > _NAME_MAX_BYTES:
-        raise _BadNameError(f"the name is longer than {_NAME_MAX_BYTES} bytes")
-    return bucket, name
+def _is_passing(error: Exception) -> bool:
+    """Whether asking again may help."""
+    match error:
+        case api.GoogleAPICallError():
+            return error.code in _PASSING_STATUSES
+        case InvalidResponse():
+            return error.response.status_code in _PASSING_STATUSES
+        case google.auth.exceptions.TransportError():
+            return True  # on the way to a token
+        case google.auth.exceptions.GoogleAuthError():
+            return error.retryable
+        case DataCorruption():
+            return True
+        case requests.exceptions.RequestException():
+            return not isinstance(error, ValueError)  # as addresses that are none
+        case urllib3.exceptions.HTTPError() | OSError():
+            return True
+        case _:
+            return False
 
 
 def _crc32c(data: bytes) -> str:
@@ -273,17 +252,6 @@ def _object(blob: Blob) -> StoredObject:
 
 
 @contextlib.contextmanager
-def _failures_of_one_object() -> Iterator[None]:
-    try:
-        yield
-    except google.auth.exceptions.GoogleAuthError as error:
-        # Not about this object: without credentials none can be read.
-        raise StorageError(f"cannot read gs://: {_reason(error)}") from error
-    except _ERRORS as error:
-        raise ImageFailure(_failure(error), _reason(error)) from error
-
-
-@contextlib.contextmanager
 def _errors_at(action: str, uri: str) -> Iterator[None]:
     try:
         yield
@@ -295,11 +263,11 @@ def _failure(error: Exception) -> Failure:
     match error:
         case api.NotFound():
             return Failure.NOT_FOUND
-        case api.Forbidden() | api.Unauthorized():
+        case api.Forbidden():
             return Failure.FORBIDDEN
         case api.PreconditionFailed():
             return Failure.CHANGED
-        case _BadNameError():
+        case BadNameError():
             return Failure.UNSAFE_NAME
         case _CompressedError():
             return Failure.UNREADABLE
@@ -312,20 +280,31 @@ def _reason(error: Exception) -> str:
     match error:
         case api.NotFound():
             return "there is no such bucket or object"
-        case api.Forbidden() | api.Unauthorized():
+        case api.Forbidden():
             return "the store refuses access; check the account's roles on the bucket"
         case api.PreconditionFailed():
             return "the object was replaced after it was listed"
         case google.auth.exceptions.DefaultCredentialsError():
-            return "no credentials found; run `gcloud auth application-default login`"
-        case _BadNameError():
+            return (
+                "no usable credentials found; run `gcloud auth application-default "
+                "login`, or set GOOGLE_APPLICATION_CREDENTIALS"
+            )
+        case google.auth.exceptions.GoogleAuthError() if _is_passing(error):
+            return "no access token can be fetched, the network or its server is down"
+        case google.auth.exceptions.GoogleAuthError() | api.Unauthorized():
+            return (
+                "the credentials are not accepted; run `gcloud auth "
+                "application-default login`, or renew what "
+                "GOOGLE_APPLICATION_CREDENTIALS names"
+            )
+        case BadNameError():
             return str(error)
         case _CompressedError():
             return "it is stored with Content-Encoding gzip; store it uncompressed"
-        case _DamagedError():
-            return f"its bytes arrived damaged {_READS_OF_DAMAGED} times"
-        case api.RetryError() if error.cause is not None:
-            return f"the store kept failing ({_short_name(error.cause)})"
+        case DamagedError() | DataCorruption():
+            return "its bytes keep arriving damaged"
+        case _ if _is_passing(error):
+            return f"the store kept failing ({_short_name(error)})"
         case _:
             return f"the store does not answer properly ({_short_name(error)})"
 

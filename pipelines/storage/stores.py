@@ -18,8 +18,10 @@ def storage_for(uri: str) -> Storage:
         return _local()
     if scheme == "gs":
         return _google_cloud()
+    if scheme == "s3":
+        return _amazon_s3()
     raise StorageError(
-        f"{scheme}:// is not supported; use a local path or gs:// instead"
+        f"{scheme}:// is not supported; use a local path, gs:// or s3:// instead"
     )
 
 
@@ -37,3 +39,14 @@ def _google_cloud() -> Storage:
             "gs:// needs the google-cloud-storage package: pip install 'musiq[gcp]'"
         ) from error
     return GoogleCloudStorage()
+
+
+@functools.cache
+def _amazon_s3() -> Storage:
+    try:
+        from pipelines.storage.amazon_s3 import AmazonS3Storage
+    except ImportError as error:
+        raise StorageError(
+            "s3:// needs the boto3 package: pip install 'musiq[aws]'"
+        ) from error
+    return AmazonS3Storage()

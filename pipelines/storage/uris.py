@@ -1,4 +1,4 @@
-"""URIs of images: plain local paths and gs:// names, always literal."""
+"""URIs of images: local paths, gs:// and s3:// names, always literal."""
 
 import os
 import re
@@ -6,7 +6,7 @@ import urllib.parse
 
 from schemas.failures import Failure, ImageFailure
 
-_OBJECT_STORES = ("gs",)
+_OBJECT_STORES = ("gs", "s3")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
@@ -25,12 +25,13 @@ def resolve(text: str, *, base: str | None) -> str:
     """Return the URI that a text in an argument, list or manifest means.
 
     Args:
-      text: An absolute or relative local path, a file:// URI or a gs:// name.
+      text: An absolute or relative local path, a file:// URI, or a gs:// or
+        s3:// name.
       base: Folder URI that relative names are relative to; None means the current
         folder, and that the text comes from the command line.
 
     Returns:
-      A gs:// name or a local URI as `uri_of_path` makes them.
+      A gs:// or s3:// name, or a local URI as `uri_of_path` makes them.
 
     Raises:
       ImageFailure: `unsafe_name` for names that no store can hold, `forbidden_uri` for
@@ -45,7 +46,7 @@ def resolve(text: str, *, base: str | None) -> str:
     if scheme not in ("", "file"):
         raise ImageFailure(
             Failure.FORBIDDEN_URI,
-            f"{scheme}:// is not read; local paths, file:// and gs:// are",
+            f"{scheme}:// is not read; local paths, file://, gs:// and s3:// are",
         )
     if base_is_remote and (scheme == "file" or text.startswith("/")):
         raise ImageFailure(
@@ -75,6 +76,15 @@ def resolve(text: str, *, base: str | None) -> str:
     )
 
 
+def without_secrets(uri: str) -> str:
+    """Return a URI that is not read, without its user, query and fragment."""
+    scheme, slashes, rest = uri.partition("://")
+    if not slashes:
+        return uri
+    authority, slash, path = re.split("[?#;]", rest, maxsplit=1)[0].partition("/")
+    return f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{path}"
+
+
 def uri_of_path(path: bytes) -> str:
     """Return the URI of a local path.
 
@@ -98,13 +108,14 @@ def path_of_uri(uri: str) -> bytes:
 
 
 def _require_storable(uri: str) -> str:
-    """Refuse a gs:// name that cannot be an object's, and return any other."""
+    """Refuse a URI that cannot be an object's, and return any other."""
     if "\0" in uri:
         raise ImageFailure(Failure.UNSAFE_NAME, "the name has a NUL")
     try:
         uri.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ImageFailure(
-            Failure.UNSAFE_NAME, "the name is not UTF-8, as gs:// names must be"
+            Failure.UNSAFE_NAME,
+            "the name is not UTF-8, as names in an object store must be",
         ) from error
     return uri

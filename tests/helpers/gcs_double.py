@@ -17,7 +17,8 @@ import urllib.parse
 from collections.abc import Iterator
 
 import google_crc32c
-from helpers.gcs_emulator import BUCKET, serving
+from helpers.gcs_emulator import BUCKET
+from helpers.local_server import serving
 
 SECRET = "ya29.a-token-that-must-not-be-told"
 RESET = "reset"  # the connection ends without an answer
@@ -43,7 +44,7 @@ class GcsDouble:
     """The store's content, what is asked of it, and how it is to fail.
 
     Attributes:
-      requests: The operation of each request: list, stat, download or upload.
+      requests: The operation of each request: list, stat, download, upload, delete.
       page_size: Objects in a page of a listing.
     """
 
@@ -128,6 +129,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.body = self.rfile.read(int(self.headers["Content-Length"]))
         self._answer("upload", self._upload, path, query)
 
+    def do_DELETE(self):
+        path, query = self._address()
+        self._answer("delete", self._delete, path, query)
+
     def log_message(self, format, *args):
         """Keep the test output clean."""
 
@@ -203,6 +208,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._refuse(503)
         else:
             self._send_json(200, self._described(name))
+
+    def _delete(self, path, query, fault):
+        if self.double.find(_name(path)) is None:
+            return self._refuse(404)
+        self.double.delete(_name(path))
+        self._send(204, b"", {}, 0)
 
     def _described(self, name):
         found = self.double.find(name)

@@ -6,7 +6,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from helpers import gcs_emulator
+from helpers.local_server import environment
 from helpers.make_images import write_images
 from helpers.run_musiq import run_musiq, table_of
 from helpers.tiny_models import tiny_model_file
@@ -20,7 +20,7 @@ WHAT_A_STORE_DECIDES = {"uri", "generation", "modified_at", "run_id", "scored_at
 @pytest.fixture
 def bucket(gcs):
     """A URI to write to, in this process too."""
-    with gcs_emulator.environment(gcs.env):
+    with environment(gcs.env):
         yield gcs.uri
 
 
