@@ -19,12 +19,13 @@ from pipelines.scoring.journal import (
     list_journal,
     read_journal,
 )
-from pipelines.scoring.plan import KEPT, KeptRow, PlanShard, plan_shard_count
+from pipelines.scoring.plan import KEPT, REPEATS, KeptRow, PlanShard, plan_shard_count
 from pipelines.scoring.prepare import PrepareImage
 from pipelines.scoring.publish import publish_run
 from pipelines.scoring.score import ScoreImages
 from pipelines.scoring.write import WriteShard, shard_count_for
 from schemas.ledger import LedgerRow, shard_of
+from schemas.manifest import Manifest
 
 
 def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
@@ -49,6 +50,7 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
         | "Listed" >> beam.Flatten()
         | "Count listed" >> beam.combiners.Count.Globally()
     )
+    repeats = planned[REPEATS] | "Sum repeats" >> beam.CombineGlobally(sum)
     rows = (
         planned.to_score
         | "Reshuffle" >> beam.Reshuffle()
@@ -56,9 +58,9 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
         | "Prepare"
         >> beam.ParDo(
             PrepareImage(
-                decode=config.decode,
-                limits=config.decoder_limits,
-                preprocessings=config.preprocessings,
+                config.preparation,
+                config.decoder_limits,
+                is_ahead=config.device.is_accelerator,
             )
         )
         | "Score" >> beam.ParDo(ScoreImages(config, Shared()))
@@ -79,6 +81,7 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
             _publish,
             AsList(summaries),
             AsSingleton(named_count),
+            AsSingleton(repeats),  # pyright: ignore[reportArgumentType]
             AsSingleton(listed_count),
         )
     )
@@ -87,7 +90,7 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
 def _plan(
     pipeline: beam.Pipeline, named: PCollection, config: ScoringConfig
 ) -> DoOutputsTuple:
-    """Divide the distinct inputs: `to_score`, and `KEPT` for rows that still hold."""
+    """Divide the inputs: `to_score`, `KEPT` for rows that still hold, and `REPEATS`."""
     shards = plan_shard_count(config.previous)
     journal = (
         pipeline
@@ -107,7 +110,7 @@ def _plan(
                 retry_failed=config.retry_failed,
                 progress_folder=config.progress_folder,
             )
-        ).with_outputs(KEPT, main="to_score")
+        ).with_outputs(KEPT, REPEATS, main="to_score")
     )
 
 
@@ -121,5 +124,9 @@ def _with_shard(
     return shard_of(row.uri, shard_count_for(listed, config.rows_per_shard)), row
 
 
-def _publish(config: ScoringConfig, summaries: list, named: int, listed: int):
-    return publish_run(summaries, named=named, listed=listed, config=config)
+def _publish(
+    config: ScoringConfig, summaries: list, named: int, repeats: int, listed: int
+) -> Manifest:
+    return publish_run(
+        summaries, named=named, duplicates=repeats, listed=listed, config=config
+    )

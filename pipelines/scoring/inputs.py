@@ -3,15 +3,17 @@
 import dataclasses
 import enum
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from pipelines.scoring.allowed_buckets import buckets_of, require_allowed
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.storage import Glob, has_magic, resolve, storage_for
+from pipelines.storage.uris import without_secrets
 from schemas.failures import ImageFailure
 
 _BATCH_ROWS = 10_000
@@ -51,6 +53,7 @@ class Input:
       uri_column: The manifest's column that names the images.
       carried: The manifest's other columns.
       carried_names: Names of the carried columns of all inputs together, in order.
+      buckets: Buckets that a list may name.
     """
 
     number: int
@@ -59,9 +62,12 @@ class Input:
     uri_column: str = "uri"
     carried: tuple[pa.Field, ...] = ()
     carried_names: tuple[str, ...] = ()
+    buckets: frozenset[str] = frozenset()
 
 
-def resolve_inputs(uris: Sequence[str], *, uri_column: str) -> tuple[Input, ...]:
+def resolve_inputs(
+    uris: Sequence[str], *, uri_column: str, allowed: Iterable[str] = ()
+) -> tuple[Input, ...]:
     """Find out what each `--input` is.
 
     What exists under exactly the given name is taken literally, even if the name looks
@@ -70,6 +76,7 @@ def resolve_inputs(uris: Sequence[str], *, uri_column: str) -> tuple[Input, ...]
     Args:
       uris: As the user gave them; relative paths are relative to the current folder.
       uri_column: Column of manifests that names the images.
+      allowed: URIs whose buckets lists may name, besides those of the inputs.
 
     Raises:
       InputError: If an input does not exist, is empty, or cannot be read as what it is.
@@ -79,7 +86,10 @@ def resolve_inputs(uris: Sequence[str], *, uri_column: str) -> tuple[Input, ...]
         _resolve_input(number, uri, uri_column) for number, uri in enumerate(uris)
     ]
     names = tuple(field.name for field in carried_fields(inputs))
-    inputs = [dataclasses.replace(one, carried_names=names) for one in inputs]
+    buckets = buckets_of([*(one.uri for one in inputs), *allowed])
+    inputs = [
+        dataclasses.replace(one, carried_names=names, buckets=buckets) for one in inputs
+    ]
     for one in inputs:
         if next(list_input(one), None) is None:
             raise InputError(f"--input {one.uri} ({one.kind}) names no images")
@@ -120,7 +130,8 @@ def _resolve_input(number: int, text: str, uri_column: str) -> Input:
     try:
         uri = resolve(text, base=None)
     except ImageFailure as failure:
-        raise InputError(f"--input {text}: {failure.detail}") from failure
+        told = without_secrets(text)
+        raise InputError(f"--input {told}: {failure.detail}") from failure
     storage = storage_for(uri)
     if storage.stat(uri) is not None and not uri.endswith("/"):
         suffix = uri[uri.rfind(".") :].lower() if "." in uri else ""
@@ -168,10 +179,10 @@ def _list_named(one: Input) -> Iterator[ImageRef]:
     for place, (name, carried) in enumerate(_named_images(one)):
         refusal = None
         try:
-            uri = resolve(name, base=folder)
+            uri = require_allowed(resolve(name, base=folder), one.buckets)
         except ImageFailure as failure:
             refusal = (failure.failure, failure.detail)
-            uri = name.partition("?")[0]
+            uri = without_secrets(name)
         yield ImageRef(
             uri=uri,
             key=uri if refusal else name,

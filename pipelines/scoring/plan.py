@@ -2,7 +2,7 @@
 
 import dataclasses
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import apache_beam as beam
@@ -10,12 +10,13 @@ from apache_beam.pvalue import TaggedOutput
 
 from pipelines.ledger_folder import read_ledger_file
 from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.look_up import look_up
 from pipelines.scoring.progress import ProgressCounter
-from pipelines.storage import StorageError, storage_for
 from schemas.ledger import Status
 from schemas.manifest import LedgerFile
 
 KEPT = "kept"
+REPEATS = "repeats"
 _FIRST_PLAN_SHARDS = 64
 KNOWN_COLUMNS = ["uri", "generation", "size_bytes", "status", "transient"]
 
@@ -133,21 +134,29 @@ def plan_refs(
 
 def still_holds(row: KnownRow, ref: ImageRef, retry_failed: RetryFailed) -> bool:
     """Whether a row of the ledger is what scoring its input again would give."""
-    if ref.refusal is not None:
+    if ref.refusal is not None or ref.listed is None:
         return False
     if row.status == Status.FAILED and (
         retry_failed is RetryFailed.ALL
         or (retry_failed is RetryFailed.TRANSIENT and row.transient)
     ):
         return False
-    try:
-        listed = ref.listed or storage_for(ref.uri).stat(ref.uri)
-    except StorageError:
-        return False
-    return listed is not None and (row.generation, row.size_bytes) == (
-        listed.generation,
-        listed.size_bytes,
+    return (row.generation, row.size_bytes) == (
+        ref.listed.generation,
+        ref.listed.size_bytes,
     )
+
+
+def look_up_known(
+    refs: Sequence[ImageRef | JournalEntry], known: Collection[str]
+) -> list[ImageRef | JournalEntry]:
+    """Look up those inputs whose rows may still hold and that no listing told of."""
+    known_uris = {ref.uri for ref in refs if isinstance(ref, JournalEntry)}.union(known)
+    unlisted, others = [], []
+    for ref in refs:
+        is_open = isinstance(ref, ImageRef) and not (ref.listed or ref.refusal)
+        (unlisted if is_open and ref.uri in known_uris else others).append(ref)
+    return [*others, *look_up(unlisted)]
 
 
 def read_known_rows(previous: PreviousState, shard: int) -> dict[str, KnownRow]:
@@ -169,7 +178,12 @@ def read_known_rows(previous: PreviousState, shard: int) -> dict[str, KnownRow]:
 
 
 class PlanShard(beam.DoFn):
-    """`plan_refs` for the inputs of one shard; kept rows go to the output `KEPT`."""
+    """`plan_refs` for the inputs of one shard, the largest files first.
+
+    Kept rows go to the output `KEPT`. How many inputs named an image again goes to
+    `REPEATS`: it is counted from what arrives here, so that inputs which get lost on
+    their way do not pass for repeats when the run checks its counts.
+    """
 
     def __init__(
         self,
@@ -188,15 +202,27 @@ class PlanShard(beam.DoFn):
 
     def process(
         self, element: tuple[int, Iterable[ImageRef | JournalEntry]]
-    ) -> Iterator[ImageRef | TaggedOutput[Literal["kept"], KeptRow]]:
-        """Emit the refs to score and, tagged, the kept rows."""
-        shard, refs = element
+    ) -> Iterator[
+        ImageRef
+        | TaggedOutput[Literal["kept"], KeptRow]
+        | TaggedOutput[Literal["repeats"], int]
+    ]:
+        """Emit the refs to score and, tagged, the kept rows and the repeats."""
+        shard, values = element
         known = read_known_rows(self._previous, shard) if self._previous else {}
-        to_score = 0
+        refs = look_up_known(list(values), known)
+        to_score, kept = [], 0
         for planned in plan_refs(refs, known, self._retry_failed):
             if isinstance(planned, KeptRow):
+                kept += 1
                 yield TaggedOutput(KEPT, planned)
             else:
-                to_score += 1
-                yield planned
-        self._progress.plan(to_score)
+                to_score.append(planned)
+        named = sum(isinstance(ref, ImageRef) for ref in refs)
+        yield TaggedOutput(REPEATS, named - kept - len(to_score))
+        self._progress.plan(len(to_score))
+        yield from sorted(to_score, key=_size_bytes, reverse=True)
+
+
+def _size_bytes(ref: ImageRef) -> int:
+    return ref.listed.size_bytes if ref.listed else 0

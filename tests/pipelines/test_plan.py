@@ -11,6 +11,7 @@ from pipelines.scoring.plan import (
     KnownRow,
     PreviousState,
     RetryFailed,
+    look_up_known,
     plan_refs,
     previous_files,
 )
@@ -48,7 +49,17 @@ def plan(ref, rows, retry=RetryFailed.TRANSIENT):
 def test_an_unchanged_file_keeps_its_row_with_the_inputs_new_columns(ref):
     kept = KeptRow(uri=ref.uri, key="a.jpg", carried=("new",))
     assert plan(ref, known(ref)) == kept
-    assert plan(dataclasses.replace(ref, listed=None), known(ref)) == kept
+    unlisted = dataclasses.replace(ref, listed=None)
+    assert plan(unlisted, known(ref)) == unlisted
+    [looked_up] = look_up_known([unlisted], known(ref))
+    assert plan(looked_up, known(ref)) == kept
+
+
+def test_only_what_may_be_kept_is_looked_up(ref):
+    unlisted = dataclasses.replace(ref, listed=None)
+    assert look_up_known([unlisted], {}) == [unlisted]
+    refused = dataclasses.replace(unlisted, refusal=(Failure.FORBIDDEN_URI, "no"))
+    assert look_up_known([refused], known(ref)) == [refused]
 
 
 def test_new_and_changed_files_are_scored(ref):

@@ -24,9 +24,10 @@ from PIL import Image
 
 from musiq_core.image import decode_image
 from musiq_core.model_file import read_model_file
+from musiq_core.packed_scorer import PackedScorer
 from musiq_core.patches import extract_patches
-from musiq_core.scorer import Scorer
 from pipelines.scoring.configure import read_models
+from pipelines.scoring.device import Device
 from pipelines.scoring.score import load_scorer
 
 COUNTS = ("named", "duplicates", "listed", "scored", "failed")
@@ -70,7 +71,7 @@ def counts_of(ledger) -> tuple:
 
 def test_the_job_gives_the_scores_of_direct_computation(scored, photos):
     ledger, _ = scored
-    scorer = Scorer(read_model_file(tiny_model_file()))
+    scorer = PackedScorer(read_model_file(tiny_model_file()))
     for name, row in rows_by_key(ledger).items():
         image = decode_image((photos / name).read_bytes())
         [score] = scorer.score([extract_patches(image.pixels, TINY.preprocessing)])
@@ -319,7 +320,7 @@ def test_a_replaced_model_file_fails_the_run(model, photos, tmp_path):
     [pinned] = read_models([str(path)])
     path.write_bytes(tiny_model_file(name="other"))
     with pytest.raises(Exception, match="was replaced while the run was going on"):
-        load_scorer(pinned)
+        load_scorer(pinned, Device.CPU)
 
 
 def test_published_files_are_readable_by_others(scored):

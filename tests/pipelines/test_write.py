@@ -71,24 +71,24 @@ def test_there_are_as_many_shards_as_the_rows_need(listed, shards):
 def test_publishing_twice_by_one_run_changes_nothing(config):
     summary = write_shard(rows(4), shard=0, shard_count=1, config=config)
     for _ in range(2):
-        publish_run([summary], named=5, listed=4, config=config)
+        publish_run([summary], named=5, duplicates=1, listed=4, config=config)
     assert newest_manifest_number(config.output) == 1
 
 
 def test_a_lost_row_stops_publication(config):
     summary = write_shard(rows(4), shard=0, shard_count=1, config=config)
     with pytest.raises(ManifestError, match="counts do not add up, so nothing was"):
-        publish_run([summary], named=5, listed=5, config=config)
+        publish_run([summary], named=5, duplicates=0, listed=5, config=config)
     assert newest_manifest_number(config.output) == 0
 
 
 def test_the_slower_of_two_runs_publishes_nothing_and_says_where_its_rows_are(config):
     summary = write_shard(rows(4), shard=0, shard_count=1, config=config)
-    publish_run([summary], named=4, listed=4, config=config)
+    publish_run([summary], named=4, duplicates=0, listed=4, config=config)
     other = dataclasses.replace(config, run_id="slower")
     summary = write_shard(rows(4), shard=0, shard_count=1, config=other)
     with pytest.raises(LedgerFolderError, match="its rows are kept in runs/slower"):
-        publish_run([summary], named=4, listed=4, config=other)
+        publish_run([summary], named=4, duplicates=0, listed=4, config=other)
 
 
 def mixed_rows(scored: int, failed: int) -> list[LedgerRow]:
@@ -112,7 +112,9 @@ def test_too_many_failures_among_100_images_publish_nothing(
     summary = write_shard(rows, shard=0, shard_count=1, config=config)
 
     def publish(config):
-        publish_run([summary], named=len(rows), listed=len(rows), config=config)
+        publish_run(
+            [summary], named=len(rows), duplicates=0, listed=len(rows), config=config
+        )
 
     if not published:
         with pytest.raises(FailureBudgetError, match=f"{failed} not_an_image.* kept"):

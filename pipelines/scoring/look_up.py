@@ -1,0 +1,39 @@
+"""Look up: what the store says of inputs that a list names and no listing told of."""
+
+import dataclasses
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from pipelines.scoring.image_ref import ImageRef
+from pipelines.storage import StorageError, storage_for
+
+_THREADS = 16
+_ERRORS_IN_A_ROW = 3
+
+
+def look_up(refs: Sequence[ImageRef]) -> list[ImageRef]:
+    """Return refs that say which object they mean, where the store told.
+
+    Reading is pinned to that object then, and asks no second time. What does not exist
+    or cannot be looked at stays as it was: reading it will tell its own failure.
+
+    Raises:
+      StorageError: If several in a row could not be looked at: the store is down.
+    """
+    shares = [refs[k::_THREADS] for k in range(_THREADS)]
+    with ThreadPoolExecutor(_THREADS) as threads:
+        return [ref for share in threads.map(_look_up_share, shares) for ref in share]
+
+
+def _look_up_share(refs: Sequence[ImageRef]) -> list[ImageRef]:
+    found, errors = [], 0
+    for ref in refs:
+        try:
+            listed = storage_for(ref.uri).stat(ref.uri)
+            errors = 0
+        except StorageError:
+            listed, errors = None, errors + 1
+            if errors == _ERRORS_IN_A_ROW:
+                raise
+        found.append(dataclasses.replace(ref, listed=listed))
+    return found
