@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 OUTPUT ?= ledger
 COMPILE := $(BIN)/uv pip compile setup.py - --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
-.PHONY: install score test test-slow lint format bench bench-quick lock clean
+.PHONY: install score test test-slow test-faults test-faults-quick soak test-hostile fuzz lint format bench bench-quick lock clean
 
 install: $(VENV)/installed
 
@@ -31,6 +31,25 @@ test: $(VENV)/installed-dev
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
 
+# FAULT_SEED=17 starts with another seed.
+test-faults: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m faults tests/faults
+
+test-faults-quick: $(VENV)/installed-dev
+	FAULTS=quick $(BIN)/python -m pytest -m faults tests/faults
+
+IMAGES ?= 20000
+KILL_EVERY_SECONDS ?= 60
+soak: $(VENV)/installed-dev
+	PYTHONPATH=tests $(BIN)/python -m faults.soak --images $(IMAGES) --kill_every_seconds $(KILL_EVERY_SECONDS)
+
+test-hostile: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m hostile tests/hostile
+
+# SEED is printed; `make fuzz SEED=...` tries the same files again.
+fuzz: $(VENV)/installed-dev
+	PYTHONPATH=tests $(BIN)/python -m hostile.fuzz --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,8 +67,8 @@ bench-quick: $(VENV)/installed-dev
 
 # setuptools builds the project itself, without fetching anything unlocked.
 lock: $(VENV)/installed-dev
-	echo 'setuptools>=77' | $(COMPILE) --extra gcp -o requirements.lock
-	echo 'setuptools>=77' | $(COMPILE) --extra gcp --extra dev -c requirements.lock -o requirements-dev.lock
+	echo 'setuptools>=77' | $(COMPILE) --extra gcp --extra aws -o requirements.lock
+	echo 'setuptools>=77' | $(COMPILE) --extra gcp --extra aws --extra dev -c requirements.lock -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

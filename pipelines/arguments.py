@@ -6,6 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 
+def printable(text: object) -> str:
+    """Return a text for one line of a terminal or log: names cannot forge lines there.
+
+    Line breaks, control characters and halves of surrogate pairs are escaped.
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text)
+    )
+
+
 class UsageError(Exception):
     """The user asked for something that cannot be done; one line says what and why."""
 
@@ -22,7 +32,8 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the mistake, without the usage, and exit with 2."""
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        line = f"{self.prog}: error: {message} (see {self.prog} --help)"
+        self.exit(2, f"{printable(line)}\n")
 
 
 def accept_hyphens(arguments: Iterable[str]) -> list[str]:

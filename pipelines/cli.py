@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
-from pipelines.arguments import ArgumentParser, UsageError, accept_hyphens
+from pipelines.arguments import ArgumentParser, UsageError, accept_hyphens, printable
 
 PROGRAMS = {
     "score": "pipelines.scoring.arguments",
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return args.run(args, rest)
     except UsageError as error:
-        print(f"musiq {args.program}: error: {error}", file=sys.stderr)
+        print(f"musiq {args.program}: error: {printable(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"musiq {args.program}: interrupted", file=sys.stderr)

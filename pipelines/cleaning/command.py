@@ -3,7 +3,7 @@
 import argparse
 import datetime
 
-from pipelines.arguments import UsageError, refuse_unknown
+from pipelines.arguments import UsageError, printable, refuse_unknown
 from pipelines.cleaning.superfluous import find_superfluous
 from pipelines.ledger_folder import LedgerFolderError, newest_manifest_number
 from pipelines.storage import StorageError, resolve, storage_for
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
         )
         for found in superfluous:
             if args.dry_run:
-                print(found.uri)
+                print(printable(found.uri))
             else:
                 storage_for(found.uri).delete(found.uri)
     except (LedgerFolderError, StorageError, ImageFailure) as error:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.arguments import printable
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.counters import COMPILATIONS, COMPUTED_TOKENS, TOKENS
 from schemas.manifest import Manifest, manifest_name
@@ -82,7 +83,7 @@ def print_summary(summary: RunSummary) -> None:
     table.add_column(overflow="fold")
 
     def add(label: str, value: object, *, end_section: bool = False) -> None:
-        table.add_row(label, Text(str(value)), end_section=end_section)
+        table.add_row(label, Text(printable(value)), end_section=end_section)
 
     add("inputs", f"{counts.listed:,} ({counts.duplicates:,} duplicates left out)")
     add("carried over", f"{counts.carried_over:,} unchanged")

@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from pipelines.arguments import UsageError, refuse_unknown
+from pipelines.arguments import UsageError, printable, refuse_unknown
 from pipelines.ledger_folder import (
     LedgerFolderError,
     newest_manifest_number,
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
         told = {"manifest": manifest_name(number), "rows": rows, "problems": problems}
         print(json.dumps(told))
     elif problems:
-        print("\n".join(problems))
+        print("\n".join(map(printable, problems)))
     else:
         files = len(manifest.files)
         print(f"{manifest_name(number)}: {rows:,} rows in {files} files, as published")
