@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUTPUT ?= ledger
+ONNX := jax2onnx onnxruntime jax==0.10.2 flax safetensors pillow simplejpeg pyarrow
 COMPILE := $(BIN)/uv pip compile setup.py - --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
 .PHONY: install score test test-slow test-faults test-faults-quick soak test-hostile fuzz lint format bench bench-quick lock clean
@@ -19,6 +20,12 @@ $(VENV)/installed: requirements.lock setup.py
 
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	touch $@
+
+# jax2onnx wants an older orbax-checkpoint than flax does, so ONNX lives apart.
+.venv-onnx/installed: requirements-onnx.lock
+	$(PYTHON) -m venv .venv-onnx
+	.venv-onnx/bin/python -m pip install --quiet --require-hashes -r requirements-onnx.lock
 	touch $@
 
 score: $(VENV)/installed
@@ -59,16 +66,17 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/installed-dev
-	$(BIN)/python -m tests.benchmarks.bench_scoring
+bench: $(VENV)/installed-dev .venv-onnx/installed
+	PYTHONPATH=.:tests $(BIN)/python -m tests.benchmarks.bench
 
 bench-quick: $(VENV)/installed-dev
-	$(BIN)/python -m tests.benchmarks.bench_scoring --quick
+	PYTHONPATH=.:tests $(BIN)/python -m tests.benchmarks.bench --quick
 
 # setuptools builds the project itself, without fetching anything unlocked.
 lock: $(VENV)/installed-dev
 	echo 'setuptools>=77' | $(COMPILE) --extra gcp --extra aws -o requirements.lock
 	echo 'setuptools>=77' | $(COMPILE) --extra gcp --extra aws --extra dev -c requirements.lock -o requirements-dev.lock
+	printf '%s\n' $(ONNX) | $(BIN)/uv pip compile - --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements-onnx.lock
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) .venv-onnx build dist *.egg-info

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+ROOT = Path(__file__).parents[2]
 _INTERVAL_SECONDS = 0.1
 _GEMM = """
 import os, sys, time
@@ -38,27 +40,35 @@ class Measured:
       summary: The JSON that it printed.
       launcher_mib: Peak resident memory of the process itself.
       worker_mib: Peak resident memory of its largest child.
+      total_mib: Peak of the sum over all of its processes.
+      useful_gflop: Useful work that the run did, if somebody counted it.
     """
 
     summary: dict
     launcher_mib: float
     worker_mib: float
+    total_mib: float
+    useful_gflop: float = 0.0
 
 
-def measure(arguments: Sequence[object]) -> Measured:
+def measure(arguments: Sequence[object], env: dict | None = None) -> Measured:
     """Run `musiq` with arguments and sample the memory of all its processes."""
     command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
-    root = Path(__file__).parents[2]
     running = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=root
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        env=os.environ | (env or {}),
     )
     process = psutil.Process(running.pid)
-    launcher, worker = 0, 0
+    launcher = worker = total = 0
     while running.poll() is None:
         with contextlib.suppress(psutil.NoSuchProcess):  # ended between two looks
-            launcher = max(launcher, process.memory_info().rss)
             children = process.children(recursive=True)
-            worker = max([worker, *(child.memory_info().rss for child in children)])
+            mine, *theirs = (p.memory_info().rss for p in [process, *children])
+            launcher, worker = max(launcher, mine), max([worker, *theirs])
+            total = max(total, mine + sum(theirs))
         time.sleep(_INTERVAL_SECONDS)
     assert running.stdout is not None
     out = running.stdout.read()
@@ -66,7 +76,10 @@ def measure(arguments: Sequence[object]) -> Measured:
         raise RuntimeError(f"{command} exited with {running.returncode}")
     mib = 2**20
     return Measured(
-        summary=json.loads(out), launcher_mib=launcher / mib, worker_mib=worker / mib
+        summary=json.loads(out),
+        launcher_mib=launcher / mib,
+        worker_mib=worker / mib,
+        total_mib=total / mib,
     )
 
 

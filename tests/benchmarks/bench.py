@@ -1,0 +1,52 @@
+"""`make bench`: measure, print the tables, and write them to RESULTS.md.
+
+Each benchmark is a section of its own, so that one can be repeated alone:
+`python -m tests.benchmarks.bench forms`.
+"""
+
+import argparse
+import importlib
+import tempfile
+from pathlib import Path
+
+from tests.benchmarks.table import section, write_section
+
+SECTIONS = {
+    "job": ("The whole job", ""),
+    "forms": (
+        "The model alone, beside other forms of it",
+        "One thread on one core; ONNX Runtime has the graph that jax2onnx makes of the "
+        "Linen model, at fixed size.",
+    ),
+    "guards": ("What the guards of decoding cost", ""),
+    "planning": ("Planning", "All inputs are in the ledger and unchanged."),
+    "bfloat16": (
+        "What bfloat16 moves",
+        "The accelerators' program, run on the CPU, with the golden (random) "
+        "parameters; photos are capped at 1,000 tokens.",
+    ),
+}
+
+
+def main() -> None:
+    """Measure the named sections, by default all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="SECTION")
+    parser.add_argument("--quick", action="store_true", help="small, and not written")
+    args = parser.parse_args()
+    if unknown := set(args.sections) - set(SECTIONS):
+        parser.error(
+            f"no such section: {min(unknown)}; there are {', '.join(SECTIONS)}"
+        )
+    for name in args.sections or (["job"] if args.quick else SECTIONS):
+        title, note = SECTIONS[name]
+        module = importlib.import_module(f"tests.benchmarks.bench_{name}")
+        with tempfile.TemporaryDirectory(prefix="musiq-bench-") as folder:
+            text = section(title, module.run(Path(folder), quick=args.quick), note)
+        print(text, flush=True)
+        if not args.quick:
+            write_section(text)
+
+
+if __name__ == "__main__":
+    main()
