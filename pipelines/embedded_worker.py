@@ -1,5 +1,6 @@
 """A worker process of the embedded engine: Beam's SDK worker, without its chatter."""
 
+import contextlib
 import logging
 import os
 import sys
@@ -17,11 +18,13 @@ def main() -> int:
 
     use_compilation_cache()
     # Failures reach the launcher as the runner's exception, which says it better; when
-    # the launcher is gone, nobody listens.
+    # the launcher is gone, nobody listens. Beam prints their tracebacks besides logging
+    # them; what native code writes before it aborts still comes through.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL + 1)
     threading.excepthook = lambda _: None
     try:
-        sdk_worker_main.main(sys.argv)
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
+            sdk_worker_main.main(sys.argv)
     except grpc.RpcError:
         return 1
     return 0

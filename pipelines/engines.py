@@ -30,9 +30,10 @@ from apache_beam.transforms.environments import (
 
 from pipelines.arguments import UsageError, flags_of, refuse_unknown
 from pipelines.quiet_beam import no_log_warnings
+from pipelines.worker_processes import WORKER_DEATH
 
 EMBEDDED_NAMES = frozenset({None, "DirectRunner", "EmbeddedRunner"})
-_WORKER_DEATH = "Channel closed prematurely"
+_WORKER_DEATHS = (WORKER_DEATH, "Channel closed prematurely")
 _WORKER_MODULE = "pipelines.embedded_worker"
 
 
@@ -105,7 +106,9 @@ def limit_to_one_thread() -> None:
 
 def is_worker_death(error: BaseException) -> bool:
     """Whether the embedded engine failed because one of its processes ended."""
-    return isinstance(error, RuntimeError) and _WORKER_DEATH in str(error)
+    return isinstance(error, RuntimeError) and any(
+        sign in str(error) for sign in _WORKER_DEATHS
+    )
 
 
 def one_line_cause(

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from schemas.failures import Failure
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _VERSION_KEY = b"musiq_ledger_version"
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -36,6 +36,8 @@ _AFTER_CARRIED = [
 ]
 _LAST = [
     pa.field("tokens", pa.int32()),
+    pa.field("shrink_factor", pa.float32()),
+    pa.field("vanished", pa.bool_()),
     pa.field("run_id", pa.string(), nullable=False),
     pa.field("scored_at", _TIME),
 ]
@@ -133,6 +135,8 @@ class LedgerRow:
       failure_detail: One sentence about the failure.
       scores: One for each model in order; empty when not scored.
       tokens: Tokens of the image in the longest of the models' sequences.
+      shrink_factor: Side of the photo as scored over its side in the file; 1 unless it
+        had more tokens than the run allows.
     """
 
     uri: str
@@ -151,6 +155,7 @@ class LedgerRow:
     failure_detail: str | None = None
     scores: tuple[Score, ...] = ()
     tokens: int | None = None
+    shrink_factor: float | None = None
 
     @property
     def status(self) -> Status:
@@ -240,6 +245,7 @@ def _row_values(
     values["status"] = row.status.value
     values["failure"] = row.failure.value if row.failure else None
     values["transient"] = row.failure.is_transient if row.failure else None
+    values["vanished"] = False
     values |= dict(zip((field.name for field in carried), row.carried, strict=True))
     for index, model in enumerate(models):
         values |= model.values(row.scores[index] if row.scores else None)

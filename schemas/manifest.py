@@ -12,6 +12,10 @@ class ManifestError(ValueError):
     """A manifest that cannot be read or whose counts do not add up."""
 
 
+class CountsError(ManifestError):
+    """Inputs or rows were lost on their way: the counts do not add up."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Counts:
     """How many inputs there were and what became of them.
@@ -22,7 +26,9 @@ class Counts:
       listed: Distinct inputs.
       scored: Rows with scores made by this run.
       failed: Rows with a failure made by this run.
-      carried_over: Rows taken over from the ledger as last published.
+      carried_over: Rows of listed inputs taken over from the ledger as last published.
+      vanished: Rows taken over besides, whose inputs are no longer named.
+      dropped: Rows of such inputs that are not in this state.
     """
 
     named: int
@@ -31,11 +37,13 @@ class Counts:
     scored: int
     failed: int
     carried_over: int = 0
+    vanished: int = 0
+    dropped: int = 0
 
     def __post_init__(self):
         done = self.scored + self.failed + self.carried_over
         if self.listed != done or self.listed + self.duplicates != self.named:
-            raise ManifestError(
+            raise CountsError(
                 "the counts do not add up, so nothing was published: "
                 f"listed {self.listed} must be scored {self.scored} + failed "
                 f"{self.failed} + carried over {self.carried_over}, and listed + "
@@ -70,13 +78,14 @@ class Manifest:
       run_id: The run that published it; its rows lie in `runs/<run_id>`.
       created_at: When the run started, ISO 8601, UTC.
       counts: The accounting identity, checked at construction.
-      failures: Rows of this state by failure class.
+      failures: Rows of this state by failure class, vanished ones included.
       shard_count: Shards that the rows are divided into, a power of two.
       files: Every file of this state; shards without rows have none.
       models: Card and digest of each scoring model by name.
       settings: Everything else that can change a score.
       versions: Versions of the packages that decode and compute.
-      score_quantiles: Quantiles of each model's scores: `{model: {"0.5": value}}`.
+      score_quantiles: Quantiles of each model's scores in this state:
+        `{model: {"0.5": value}}`.
     """
 
     run_id: str

@@ -122,6 +122,13 @@ def add_program(programs: Any, name: str) -> None:
         "have not changed (default: transient)",
     )
     parser.add_argument(
+        "--vanished",
+        choices=["drop", "mark"],
+        default="drop",
+        help="rows of photos that the inputs no longer name are left out of the new "
+        "state, or kept in it with true in the column vanished (default: drop)",
+    )
+    parser.add_argument(
         "--rescore",
         action="store_true",
         help="score everything, also what has not changed since the last run",

@@ -14,6 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
 from musiq_core.model_file import ModelFileError
+from pipelines.arguments import UsageError, printable
 from pipelines.engines import (
     is_embedded,
     is_worker_death,
@@ -25,17 +26,22 @@ from pipelines.engines import (
 from pipelines.ledger_folder import LedgerFolderError, read_manifest
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.configure import build_config
+from pipelines.scoring.device import Device, DeviceError, require_device, use_device
 from pipelines.scoring.flow import score_photos
 from pipelines.scoring.inputs import InputError
+from pipelines.scoring.journal import drop_journal
+from pipelines.scoring.plan import Vanished
 from pipelines.scoring.progress import clear_progress
-from pipelines.scoring.publish import FailureBudgetError
+from pipelines.scoring.publish import FailureBudgetError, is_published
 from pipelines.scoring.show_progress import show_progress
 from pipelines.scoring.summary import RunSummary, print_summary
 from pipelines.storage import StorageError
-from schemas.manifest import ManifestError
+from schemas.manifest import CountsError, ManifestError
 
 _MAX_RESTARTS = 3
 _KNOWN_ERRORS = (
+    CountsError,
+    DeviceError,
     InputError,
     LedgerFolderError,
     ManifestError,
@@ -48,14 +54,16 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
     """Score the inputs and return the exit code."""
     options = parse_beam_options("musiq score", rest, args.flags)
     embedded = is_embedded(options)
+    device = Device(args.device)
     if embedded:
-        limit_to_one_thread()
+        _set_up_device(device, args.workers)
     with contextlib.ExitStack() as stack:
         folder = None
         if embedded:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="musiq-"))
         config = build_config(args, progress_folder=folder)
-        workers = args.workers or os.cpu_count() or 1
+        _warn_if_nothing_can_be_marked(config)
+        workers = args.workers or (1 if device.is_accelerator else os.cpu_count() or 1)
         started = time.monotonic()
         try:
             if folder:
@@ -70,32 +78,60 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
         config,
         read_manifest(config.output, config.manifest_number),
         seconds=time.monotonic() - started,
-        counters=read_counters(result),
+        counters=read_counters(result) if result else {},
     )
     print(json.dumps(summary.to_dict())) if args.json else print_summary(summary)
     counts = summary.manifest.counts
     return 0 if counts.scored or counts.carried_over else 4
 
 
+def _set_up_device(device: Device, workers: int | None) -> None:
+    """Make this process and its workers compute on a device of this machine."""
+    use_device(device)
+    if not device.is_accelerator:
+        limit_to_one_thread()
+    elif workers not in (None, 1):
+        raise UsageError(
+            f"--device {device} is fed by one process: leave --workers out"
+        )
+    else:
+        try:
+            require_device(device)
+        except DeviceError as error:
+            raise UsageError(str(error)) from error
+
+
 def run_job(
     config: ScoringConfig, options: PipelineOptions, *, workers: int
-) -> PipelineResult:
+) -> PipelineResult | None:
     """Build the job and run it; the embedded engine has finished when this returns.
 
-    When a worker process of the embedded engine dies, the job starts again: planning
-    finds the finished rows in the journal.
+    When a worker process of the embedded engine dies, or the run's counts show that the
+    engine has lost a message on its way, the job starts again: planning finds the
+    finished rows in the journal. If a worker died after publication, only the
+    journal is left to drop, and there is no result: published files must not be
+    written again.
     """
     for restart in range(1, _MAX_RESTARTS + 2):
         pipeline = beam.Pipeline(make_runner(options, workers=workers), options)
         score_photos(pipeline, config)
         try:
             return pipeline.run()
-        except RuntimeError as error:
-            if not is_worker_death(error) or restart > _MAX_RESTARTS:
+        except Exception as error:
+            if one_line_cause(error, (CountsError,)):
+                reason = "the engine lost some of its data"
+            elif is_worker_death(error):
+                reason = "a worker process died"
+            else:
+                raise
+            if is_published(config):
+                drop_journal(config)
+                return None
+            if restart > _MAX_RESTARTS:
                 raise
         print(
-            "musiq score: a worker process died; the job goes on from its journal "
-            f"(restart {restart} of {_MAX_RESTARTS})",
+            f"musiq score: {reason}; the job goes on from its journal (restart "
+            f"{restart} of {_MAX_RESTARTS})",
             file=sys.stderr,
         )
         if config.progress_folder:
@@ -113,6 +149,18 @@ def read_counters(result: PipelineResult) -> dict[str, int]:
     return totals
 
 
+def _warn_if_nothing_can_be_marked(config: ScoringConfig) -> None:
+    """Say that vanished rows are dropped although the user wants them marked."""
+    has_ledger = config.manifest_number > 1
+    if config.vanished is Vanished.MARK and has_ledger and config.previous is None:
+        print(
+            "musiq score: everything is scored again (--rescore, or other models or "
+            "settings), so rows of vanished inputs cannot be marked: they are dropped; "
+            "older states keep them",
+            file=sys.stderr,
+        )
+
+
 def _report_failure(error: BaseException) -> int:
     """Say why the job failed: one line if it is a known cause, else everything."""
     if isinstance(error, KeyboardInterrupt) or str(error).startswith("KeyboardInt"):
@@ -123,7 +171,7 @@ def _report_failure(error: BaseException) -> int:
         )
         return 1
     if too_many := one_line_cause(error, (FailureBudgetError,)):
-        print(f"musiq score: error: {too_many}", file=sys.stderr)
+        print(f"musiq score: error: {printable(too_many)}", file=sys.stderr)
         return 3
     cause = one_line_cause(error, _KNOWN_ERRORS)
     if is_worker_death(error):
@@ -134,5 +182,5 @@ def _report_failure(error: BaseException) -> int:
     if cause is None:
         traceback.print_exception(error)
         cause = "the job failed, see the traceback above; nothing was published"
-    print(f"musiq score: error: {cause}", file=sys.stderr)
+    print(f"musiq score: error: {printable(cause)}", file=sys.stderr)
     return 1

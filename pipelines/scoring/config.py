@@ -12,7 +12,7 @@ from musiq_core.preparation import PreparationConfig
 from pipelines.decoding import DEFAULT_LIMITS, DecoderLimits
 from pipelines.scoring.device import Device
 from pipelines.scoring.inputs import Input
-from pipelines.scoring.plan import PreviousState, RetryFailed
+from pipelines.scoring.plan import PreviousState, RetryFailed, Vanished
 from schemas.ledger import LedgerModel, ledger_schema
 from schemas.model_card import ModelCard
 
@@ -47,6 +47,7 @@ class ScoringConfig:
       manifest_number: The manifest that this run will try to create.
       previous: The ledger as last published, if its rows can be kept.
       retry_failed: Which failed rows are tried again.
+      vanished: What becomes of rows whose inputs are no longer named.
       carried: Columns carried from the inputs to the ledger.
       decode: How files become pixels, and the limits on them.
       max_tokens: Photos with more tokens are shrunk; None shrinks nothing.
@@ -66,6 +67,7 @@ class ScoringConfig:
     manifest_number: int
     previous: PreviousState | None = None
     retry_failed: RetryFailed = RetryFailed.TRANSIENT
+    vanished: Vanished = Vanished.DROP
     carried: tuple[pa.Field, ...] = ()
     decode: DecodeConfig = DEFAULT_DECODING
     max_tokens: int | None = None

@@ -27,7 +27,7 @@ from pipelines.scoring.inputs import (
     resolve_inputs,
 )
 from pipelines.scoring.journal import drop_journal
-from pipelines.scoring.plan import PreviousState, RetryFailed
+from pipelines.scoring.plan import PreviousState, RetryFailed, Vanished
 from pipelines.storage import StorageError, join, resolve, storage_for
 from schemas.failures import ImageFailure
 from schemas.ledger import LedgerModel
@@ -60,6 +60,7 @@ def build_config(
             started_at=started_at,
             manifest_number=number + 1,
             retry_failed=RetryFailed(args.retry_failed),
+            vanished=Vanished(args.vanished),
             carried=carried_fields(inputs),
             decode=DecodeConfig(
                 jpeg_dct=args.jpeg_dct,

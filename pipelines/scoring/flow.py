@@ -19,7 +19,15 @@ from pipelines.scoring.journal import (
     list_journal,
     read_journal,
 )
-from pipelines.scoring.plan import KEPT, REPEATS, KeptRow, PlanShard, plan_shard_count
+from pipelines.scoring.plan import (
+    COUNTS,
+    KEPT,
+    KeptRow,
+    PlanCounts,
+    PlanShard,
+    add_counts,
+    plan_shard_count,
+)
 from pipelines.scoring.prepare import PrepareImage
 from pipelines.scoring.publish import publish_run
 from pipelines.scoring.score import ScoreImages
@@ -45,12 +53,12 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
     )
     named_count = named | "Count named" >> beam.combiners.Count.Globally()
     planned = _plan(pipeline, named, config)
-    listed_count = (
+    row_count = (
         (planned.to_score, planned[KEPT])
-        | "Listed" >> beam.Flatten()
-        | "Count listed" >> beam.combiners.Count.Globally()
+        | "Planned rows" >> beam.Flatten()
+        | "Count rows" >> beam.combiners.Count.Globally()
     )
-    repeats = planned[REPEATS] | "Sum repeats" >> beam.CombineGlobally(sum)
+    plan_counts = planned[COUNTS] | "Add counts" >> beam.CombineGlobally(add_counts)
     rows = (
         planned.to_score
         | "Reshuffle" >> beam.Reshuffle()
@@ -69,9 +77,9 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
     summaries = (
         (rows, planned[KEPT])
         | "All rows" >> beam.Flatten()
-        | "Key by shard" >> beam.Map(_with_shard, AsSingleton(listed_count), config)
+        | "Key by shard" >> beam.Map(_with_shard, AsSingleton(row_count), config)
         | "Group by shard" >> beam.GroupByKey()
-        | "Write" >> beam.ParDo(WriteShard(config), AsSingleton(listed_count))
+        | "Write" >> beam.ParDo(WriteShard(config), AsSingleton(row_count))
     )
     return (
         pipeline
@@ -81,8 +89,8 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
             _publish,
             AsList(summaries),
             AsSingleton(named_count),
-            AsSingleton(repeats),  # pyright: ignore[reportArgumentType]
-            AsSingleton(listed_count),
+            AsSingleton(plan_counts),  # pyright: ignore[reportArgumentType]
+            AsSingleton(row_count),
         )
     )
 
@@ -90,8 +98,11 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
 def _plan(
     pipeline: beam.Pipeline, named: PCollection, config: ScoringConfig
 ) -> DoOutputsTuple:
-    """Divide the inputs: `to_score`, `KEPT` for rows that still hold, and `REPEATS`."""
+    """Divide the inputs: `to_score`, `KEPT` for rows taken over, and `COUNTS`."""
     shards = plan_shard_count(config.previous)
+    every_shard = pipeline | "Every plan shard" >> beam.Create(
+        [(shard, None) for shard in range(shards)] if config.previous else []
+    )
     journal = (
         pipeline
         | "Journal" >> beam.Create([journal_folder(config)])
@@ -100,7 +111,11 @@ def _plan(
         | "Read journal" >> beam.FlatMap(read_journal, shard_count=shards)
     )
     return (
-        (named | "Key by plan shard" >> beam.Map(_with_plan_shard, shards), journal)
+        (
+            named | "Key by plan shard" >> beam.Map(_with_plan_shard, shards),
+            journal,
+            every_shard,
+        )
         | "Inputs and journal" >> beam.Flatten()
         | "Group by plan shard" >> beam.GroupByKey()
         | "Plan"
@@ -108,9 +123,10 @@ def _plan(
             PlanShard(
                 previous=config.previous,
                 retry_failed=config.retry_failed,
+                vanished=config.vanished,
                 progress_folder=config.progress_folder,
             )
-        ).with_outputs(KEPT, REPEATS, main="to_score")
+        ).with_outputs(KEPT, COUNTS, main="to_score")
     )
 
 
@@ -119,14 +135,12 @@ def _with_plan_shard(ref: ImageRef, shard_count: int) -> tuple[int, ImageRef]:
 
 
 def _with_shard(
-    row: LedgerRow | KeptRow, listed: int, config: ScoringConfig
+    row: LedgerRow | KeptRow, rows: int, config: ScoringConfig
 ) -> tuple[int, LedgerRow | KeptRow]:
-    return shard_of(row.uri, shard_count_for(listed, config.rows_per_shard)), row
+    return shard_of(row.uri, shard_count_for(rows, config.rows_per_shard)), row
 
 
 def _publish(
-    config: ScoringConfig, summaries: list, named: int, repeats: int, listed: int
+    config: ScoringConfig, summaries: list, named: int, counts: PlanCounts, rows: int
 ) -> Manifest:
-    return publish_run(
-        summaries, named=named, duplicates=repeats, listed=listed, config=config
-    )
+    return publish_run(summaries, named=named, planned=counts, rows=rows, config=config)

@@ -16,13 +16,15 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.ledger_folder import LedgerFolderError
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.plan import KNOWN_COLUMNS, JournalEntry, KnownRow
-from pipelines.storage import join, storage_for
+from pipelines.storage import StorageError, join, storage_for
 from schemas.ledger import LedgerRow, rows_to_table, shard_of
 
 _ROWS = 200
 _SECONDS = 30.0
+_SUFFIX = ".parquet"
 
 
 def journal_folder(config: ScoringConfig) -> str:
@@ -50,24 +52,43 @@ def write_journal(rows: Sequence[LedgerRow], config: ScoringConfig) -> None:
     )
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
-    uri = join(journal_folder(config), f"{uuid.uuid4().hex}.parquet")
+    uri = join(journal_folder(config), f"{uuid.uuid4().hex}{_SUFFIX}")
     storage_for(uri).write(uri, buffer.getvalue())
 
 
 def list_journal(folder: str) -> Iterator[str]:
-    """Yield the files of a journal."""
+    """Yield the files of a journal, without what a killed run has half written."""
     for found in storage_for(folder).list(folder):
-        yield found.uri
+        if found.uri.endswith(_SUFFIX):
+            yield found.uri
 
 
 def read_journal(uri: str, *, shard_count: int) -> Iterator[tuple[int, JournalEntry]]:
-    """Yield what planning needs to know of a journal file's rows, by plan shard."""
-    with storage_for(uri).open_read(uri) as file:
-        table = pq.read_table(pa.BufferReader(file.read()), columns=KNOWN_COLUMNS)
-    for row in table.to_pylist():
+    """Yield what planning needs to know of a journal file's rows, by plan shard.
+
+    Raises:
+      LedgerFolderError: If the file is gone.
+    """
+    for row in read_journal_table(uri, KNOWN_COLUMNS).to_pylist():
         name = row.pop("uri")
         entry = JournalEntry(uri=name, journal=uri, row=KnownRow(**row))
         yield shard_of(name, shard_count), entry
+
+
+def read_journal_table(uri: str, columns: list[str] | None = None) -> pa.Table:
+    """Read a journal file, or some columns.
+
+    Raises:
+      LedgerFolderError: If it is gone, which publication by another run brings about.
+    """
+    try:
+        with storage_for(uri).open_read(uri) as file:
+            data = file.read()
+    except StorageError as error:
+        raise LedgerFolderError(
+            f"{error}; if another run has published meanwhile, run again"
+        ) from error
+    return pq.read_table(pa.BufferReader(data), columns=columns)
 
 
 def drop_journal(config: ScoringConfig) -> None:

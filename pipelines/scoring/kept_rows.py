@@ -1,15 +1,14 @@
 """Kept rows: taken over from the ledger or a journal, as Arrow tables throughout."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipelines.ledger_folder import LedgerFolderError, read_ledger_file
 from pipelines.scoring.config import ScoringConfig
+from pipelines.scoring.journal import read_journal_table
 from pipelines.scoring.plan import KeptRow, previous_files
-from pipelines.storage import storage_for
 
 
 def read_kept_rows(
@@ -21,6 +20,10 @@ def read_kept_rows(
 ) -> pa.Table:
     """Return kept rows as they were, their columns from the inputs renewed.
 
+    A vanished row has no input that would renew them: it is marked, and keeps those of
+    its columns that this run carries too. They are null where the ledger has no such
+    column, or has it of a type that the new one cannot take.
+
     Args:
       kept: The rows of one shard.
       schema: Schema of the run's ledger.
@@ -30,29 +33,71 @@ def read_kept_rows(
 
     Raises:
       LedgerFolderError: If rows are no longer where planning found them.
-      StorageError: If a journal file is gone.
     """
-    renewed = {"key", *(field.name for field in config.carried)}
-    taken = pa.schema([field for field in schema if field.name not in renewed])
-    tables = [
-        table.select(taken.names).cast(taken)
-        for table in _find_rows(kept, shard, shard_count, config)
-    ]
-    table = pa.concat_tables([taken.empty_table(), *tables])
+    by_uri = {row.uri: row for row in kept}
+    tables = [schema.empty_table()]
+    for table in _find_rows(kept, shard, shard_count, config):
+        rows = [by_uri[uri] for uri in table.column("uri").to_pylist()]
+        is_vanished = pa.array([row.is_vanished for row in rows], pa.bool_())
+        is_named = pa.array([not row.is_vanished for row in rows], pa.bool_())
+        named = [row for row in rows if not row.is_vanished]
+        tables += [
+            _renewed(table.filter(is_named), named, schema, config),
+            _marked(table.filter(is_vanished), schema, config),
+        ]
+    table = pa.concat_tables(tables)
     if table.num_rows != len(kept):
         raise LedgerFolderError(
-            f"rows of {config.output} vanished while the run was going on; run again"
+            f"rows of {config.output} were lost while the run was going on; run again"
         )
-    by_uri = {row.uri: row for row in kept}
-    rows = [by_uri[uri] for uri in table.column("uri").to_pylist()]
-    columns = {name: table.column(name) for name in taken.names}
-    columns["key"] = pa.chunked_array(
-        [pa.array([row.key for row in rows], pa.string())]
-    )
+    return table
+
+
+def _renewed(
+    table: pa.Table, rows: Sequence[KeptRow], schema: pa.Schema, config: ScoringConfig
+) -> pa.Table:
+    """Return the rows of `table`, which are those of `rows`, as their inputs say."""
+    columns = {
+        "key": pa.array([row.key for row in rows], pa.string()),
+        "vanished": pa.repeat(pa.scalar(False), len(rows)),
+    }
     for index, field in enumerate(config.carried):
-        values = pa.array([row.carried[index] for row in rows], field.type)
-        columns[field.name] = pa.chunked_array([values])
-    return pa.Table.from_arrays([columns[n] for n in schema.names], schema=schema)
+        values = [row.carried[index] for row in rows]
+        columns[field.name] = pa.array(values, field.type)
+    return _with_columns(table, columns, schema)
+
+
+def _marked(table: pa.Table, schema: pa.Schema, config: ScoringConfig) -> pa.Table:
+    """Return the rows of `table` as they were, marked as vanished."""
+    columns = {"vanished": pa.repeat(pa.scalar(True), table.num_rows)}
+    for field in config.carried:
+        columns[field.name] = _cast_or_null(table, field)
+    return _with_columns(table, columns, schema)
+
+
+def _cast_or_null(table: pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:
+    """Return a column in the type of `field`; all null if it has no such values."""
+    if field.name in table.schema.names:
+        try:
+            return table.column(field.name).cast(field.type)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            pass
+    return pa.nulls(table.num_rows, field.type)
+
+
+def _with_columns(
+    table: pa.Table,
+    columns: Mapping[str, pa.ChunkedArray | pa.Array],
+    schema: pa.Schema,
+) -> pa.Table:
+    """Return `table` in the form of `schema`, some of its columns replaced."""
+    arrays = [
+        columns[field.name]
+        if field.name in columns
+        else table.column(field.name).cast(field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _find_rows(
@@ -69,6 +114,5 @@ def _find_rows(
             yield table.filter(pc.field("uri").isin(published))
     for journal, journalled in uris.items():
         assert journal is not None
-        with storage_for(journal).open_read(journal) as file:
-            table = pq.read_table(pa.BufferReader(file.read()))
+        table = read_journal_table(journal)
         yield table.filter(pc.field("uri").isin(journalled))

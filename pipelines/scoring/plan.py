@@ -16,7 +16,7 @@ from schemas.ledger import Status
 from schemas.manifest import LedgerFile
 
 KEPT = "kept"
-REPEATS = "repeats"
+COUNTS = "counts"
 _FIRST_PLAN_SHARDS = 64
 KNOWN_COLUMNS = ["uri", "generation", "size_bytes", "status", "transient"]
 
@@ -27,6 +27,13 @@ class RetryFailed(enum.StrEnum):
     TRANSIENT = "transient"
     ALL = "all"
     NONE = "none"
+
+
+class Vanished(enum.StrEnum):
+    """What becomes of rows whose inputs are no longer named."""
+
+    DROP = "drop"
+    MARK = "mark"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,19 +53,21 @@ class PreviousState:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class KeptRow:
-    """An input whose row still holds, and what the input says anew.
+    """An input whose row is taken over, and what the input says anew.
 
     Attributes:
       uri: The input.
-      key: Its name as the input gives it.
-      carried: Values of the carried columns.
+      key: Its name as the input gives it; empty if it vanished.
+      carried: Values of the carried columns; empty if it vanished.
       journal: The journal file that holds the row; None means the ledger.
+      is_vanished: Whether no input names it any more; its row stays as it was.
     """
 
     uri: str
-    key: str
-    carried: tuple[Any, ...]
+    key: str = ""
+    carried: tuple[Any, ...] = ()
     journal: str | None = None
+    is_vanished: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +87,31 @@ class JournalEntry:
     uri: str
     journal: str
     row: KnownRow
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class PlanCounts:
+    """What planning met, to be compared with what is written in the end.
+
+    Attributes:
+      repeats: Inputs that named an image again.
+      published: Rows of the ledger as last published.
+      vanished: Rows among them whose inputs are no longer named.
+    """
+
+    repeats: int = 0
+    published: int = 0
+    vanished: int = 0
+
+
+def add_counts(counts: Iterable[PlanCounts]) -> PlanCounts:
+    """Return the counts of several shards together."""
+    counts = list(counts)
+    return PlanCounts(
+        repeats=sum(one.repeats for one in counts),
+        published=sum(one.published for one in counts),
+        vanished=sum(one.vanished for one in counts),
+    )
 
 
 def plan_shard_count(previous: PreviousState | None) -> int:
@@ -132,6 +166,13 @@ def plan_refs(
             yield ref
 
 
+def vanished_rows(named: Collection[str], known: Iterable[str]) -> Iterator[KeptRow]:
+    """Yield, to be marked, the rows of the ledger whose inputs are no longer named."""
+    for uri in known:
+        if uri not in named:
+            yield KeptRow(uri=uri, is_vanished=True)
+
+
 def still_holds(row: KnownRow, ref: ImageRef, retry_failed: RetryFailed) -> bool:
     """Whether a row of the ledger is what scoring its input again would give."""
     if ref.refusal is not None or ref.listed is None:
@@ -180,9 +221,10 @@ def read_known_rows(previous: PreviousState, shard: int) -> dict[str, KnownRow]:
 class PlanShard(beam.DoFn):
     """`plan_refs` for the inputs of one shard, the largest files first.
 
-    Kept rows go to the output `KEPT`. How many inputs named an image again goes to
-    `REPEATS`: it is counted from what arrives here, so that inputs which get lost on
-    their way do not pass for repeats when the run checks its counts.
+    Kept rows go to the output `KEPT`, and so do those of vanished inputs if they are
+    to be marked. A `PlanCounts` goes to `COUNTS`: it is counted from what arrives here,
+    so that inputs which get lost on their way do not pass for repeats, nor rows that do
+    for dropped ones, when the run checks its counts.
     """
 
     def __init__(
@@ -190,10 +232,12 @@ class PlanShard(beam.DoFn):
         *,
         previous: PreviousState | None,
         retry_failed: RetryFailed,
+        vanished: Vanished,
         progress_folder: str | None,
     ):
         self._previous = previous
         self._retry_failed = retry_failed
+        self._vanished = vanished
         self._progress_folder = progress_folder
 
     def setup(self):
@@ -201,16 +245,23 @@ class PlanShard(beam.DoFn):
         self._progress = ProgressCounter(self._progress_folder)
 
     def process(
-        self, element: tuple[int, Iterable[ImageRef | JournalEntry]]
+        self, element: tuple[int, Iterable[ImageRef | JournalEntry | None]]
     ) -> Iterator[
         ImageRef
         | TaggedOutput[Literal["kept"], KeptRow]
-        | TaggedOutput[Literal["repeats"], int]
+        | TaggedOutput[Literal["counts"], PlanCounts]
     ]:
-        """Emit the refs to score and, tagged, the kept rows and the repeats."""
+        """Emit the refs to score and, tagged, the kept rows and the counts.
+
+        Args:
+          element: A shard and what falls into it. None stands for nothing: it makes
+            sure that shards are visited of which every input has vanished.
+        """
         shard, values = element
-        known = read_known_rows(self._previous, shard) if self._previous else {}
-        refs = look_up_known(list(values), known)
+        refs = [value for value in values if value is not None]
+        named = {ref.uri for ref in refs if isinstance(ref, ImageRef)}
+        known = self._read_known_rows(shard, named)
+        refs = look_up_known(refs, known)
         to_score, kept = [], 0
         for planned in plan_refs(refs, known, self._retry_failed):
             if isinstance(planned, KeptRow):
@@ -218,10 +269,31 @@ class PlanShard(beam.DoFn):
                 yield TaggedOutput(KEPT, planned)
             else:
                 to_score.append(planned)
-        named = sum(isinstance(ref, ImageRef) for ref in refs)
-        yield TaggedOutput(REPEATS, named - kept - len(to_score))
+        mentions = sum(isinstance(ref, ImageRef) for ref in refs)
+        published = self._published_rows(shard)
+        counts = PlanCounts(
+            repeats=mentions - kept - len(to_score),
+            published=published,
+            vanished=published - len(named & known.keys()),
+        )
+        yield TaggedOutput(COUNTS, counts)
+        if self._vanished is Vanished.MARK:
+            for row in vanished_rows(named, known):
+                yield TaggedOutput(KEPT, row)
         self._progress.plan(len(to_score))
         yield from sorted(to_score, key=_size_bytes, reverse=True)
+
+    def _read_known_rows(self, shard: int, named: set[str]) -> dict[str, KnownRow]:
+        """Read the shard of the ledger, unless it is dropped as a whole."""
+        if self._previous and (named or self._vanished is Vanished.MARK):
+            return read_known_rows(self._previous, shard)
+        return {}
+
+    def _published_rows(self, shard: int) -> int:
+        if not self._previous:
+            return 0
+        files = previous_files(self._previous, shard, self._previous.shard_count)
+        return sum(file.rows for file in files)
 
 
 def _size_bytes(ref: ImageRef) -> int:

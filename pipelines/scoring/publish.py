@@ -4,12 +4,17 @@ import importlib.metadata
 from collections import Counter
 from collections.abc import Sequence
 
-from pipelines.ledger_folder import publish_manifest
+from pipelines.ledger_folder import (
+    newest_manifest_number,
+    publish_manifest,
+    read_manifest,
+)
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.journal import drop_journal
+from pipelines.scoring.plan import PlanCounts, Vanished
 from pipelines.scoring.score_quantiles import score_quantiles
 from pipelines.scoring.write import ShardSummary, shard_count_for
-from schemas.manifest import Counts, Manifest
+from schemas.manifest import Counts, CountsError, Manifest
 
 _BUDGET_IMAGES = 100
 _VERSIONED_PACKAGES = (
@@ -55,19 +60,53 @@ def require_within_budget(
     )
 
 
+def require_known_rows(
+    planned: PlanCounts, vanished: int, config: ScoringConfig
+) -> None:
+    """Refuse to publish if rows of the ledger got lost instead of being dropped.
+
+    Args:
+      planned: What planning met.
+      vanished: Marked rows that were written.
+      config: The run.
+
+    Raises:
+      CountsError: If planning did not meet all rows, or not all rows were marked.
+    """
+    files = config.previous.files if config.previous else ()
+    published = sum(file.rows for file in files)
+    marked = planned.vanished if config.vanished is Vanished.MARK else 0
+    if (planned.published, vanished) != (published, marked):
+        raise CountsError(
+            "the counts do not add up, so nothing was published: planning met "
+            f"{planned.published} of the ledger's {published} rows, and {vanished} of "
+            f"{marked} rows were marked as vanished"
+        )
+
+
+def is_published(config: ScoringConfig) -> bool:
+    """Whether this very run has published its manifest already."""
+    if newest_manifest_number(config.output) < config.manifest_number:
+        return False
+    manifest = read_manifest(config.output, config.manifest_number)
+    return manifest.run_id == config.run_id
+
+
 def publish_run(
     summaries: Sequence[ShardSummary],
     *,
     named: int,
-    listed: int,
+    planned: PlanCounts,
+    rows: int,
     config: ScoringConfig,
 ) -> Manifest:
     """Make a run's shards the newest state of the ledger.
 
     Args:
       summaries: All shards of the run.
-      named: Inputs that the listing named, repeats included.
-      listed: Distinct inputs.
+      named: Inputs that the listing named, repeats included, as it counted them.
+      planned: What planning met.
+      rows: Rows that planning foresaw: distinct inputs and marked vanished ones.
       config: The run.
 
     Returns:
@@ -84,6 +123,8 @@ def publish_run(
         unpublished_failures.update(summary.unpublished_failures)
         failures.update(summary.failures)
     scored = sum(summary.scored for summary in summaries)
+    vanished = sum(summary.vanished for summary in summaries)
+    require_known_rows(planned, vanished, config)
     require_within_budget(
         sum(summary.unpublished for summary in summaries), unpublished_failures, config
     )
@@ -92,14 +133,16 @@ def publish_run(
         created_at=config.started_at.isoformat(),
         counts=Counts(
             named=named,
-            duplicates=named - listed,
-            listed=listed,
+            duplicates=planned.repeats,
+            listed=rows - vanished,
             scored=scored,
             failed=new_failures.total(),
             carried_over=sum(summary.kept for summary in summaries),
+            vanished=vanished,
+            dropped=planned.vanished - vanished,
         ),
         failures=dict(failures),
-        shard_count=shard_count_for(listed, config.rows_per_shard),
+        shard_count=shard_count_for(rows, config.rows_per_shard),
         files=tuple(sorted((s.file for s in summaries), key=lambda file: file.path)),
         models={
             model.columns.name: {

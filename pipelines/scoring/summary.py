@@ -87,6 +87,10 @@ def print_summary(summary: RunSummary) -> None:
 
     add("inputs", f"{counts.listed:,} ({counts.duplicates:,} duplicates left out)")
     add("carried over", f"{counts.carried_over:,} unchanged")
+    if counts.vanished:
+        add("vanished", f"{counts.vanished:,} marked")
+    if counts.dropped:
+        add("vanished", f"{counts.dropped:,} dropped")
     add("scored", f"{counts.scored:,}")
     add("failed", f"{counts.failed:,}", end_section=True)
     failures = Counter(summary.manifest.failures).most_common()

@@ -27,7 +27,9 @@ class ShardSummary:
       file: The Parquet file.
       scored: Rows that this run scored.
       new_failures: Rows that failed in this run, by failure class.
-      kept: Rows taken over from the ledger as last published, or from a journal.
+      kept: Rows of listed inputs taken over from the ledger as last published, or from
+        a journal.
+      vanished: Rows taken over from the ledger whose inputs are no longer named.
       unpublished: Rows that no state of the ledger had before: new or journalled.
       unpublished_failures: Failed rows among those, by failure class.
       failures: All failed rows of the shard by failure class.
@@ -38,16 +40,17 @@ class ShardSummary:
     scored: int
     new_failures: dict[str, int]
     kept: int
+    vanished: int
     unpublished: int
     unpublished_failures: dict[str, int]
     failures: dict[str, int]
     samples: dict[str, ScoreSample]
 
 
-def shard_count_for(listed: int, rows_per_shard: int) -> int:
-    """Return how many shards hold `listed` rows: a power of two."""
+def shard_count_for(rows: int, rows_per_shard: int) -> int:
+    """Return how many shards hold `rows` rows: a power of two."""
     count = 1
-    while count * rows_per_shard < listed:
+    while count * rows_per_shard < rows:
         count *= 2
     return count
 
@@ -103,7 +106,8 @@ def write_shard(
         ),
         scored=sum(row.status is Status.SCORED for row in new),
         new_failures=Counter(row.failure.value for row in new if row.failure),
-        kept=len(kept),
+        kept=sum(not row.is_vanished for row in kept),
+        vanished=sum(row.is_vanished for row in kept),
         unpublished=len(unpublished),
         unpublished_failures=Counter(
             failure
@@ -129,11 +133,11 @@ class WriteShard(beam.DoFn):
         self._config = config
 
     def process(
-        self, element: tuple[int, Iterable[LedgerRow | KeptRow]], listed: int
+        self, element: tuple[int, Iterable[LedgerRow | KeptRow]], row_count: int
     ) -> Iterator[ShardSummary]:
         """Emit the summary of the written shard."""
         shard, rows = element
-        shard_count = shard_count_for(listed, self._config.rows_per_shard)
+        shard_count = shard_count_for(row_count, self._config.rows_per_shard)
         yield write_shard(
             rows, shard=shard, shard_count=shard_count, config=self._config
         )

@@ -21,23 +21,33 @@ def verify_ledger(ledger: str, manifest: Manifest) -> list[str]:
     problems: list[str] = []
     failures: Counter[str] = Counter()
     schemas: set[pa.Schema] = set()
-    rows = 0
+    rows = vanished = 0
     for file in manifest.files:
         try:
             table = read_ledger_file(ledger, file)
         except (LedgerFolderError, pa.ArrowInvalid) as error:
             problems.append(f"{file.path}: {error}")
             continue
-        problems += [f"{file.path}: {p}" for p in _problems_of(table, file, manifest)]
+        if found := list(_problems_of(table, file, manifest)):
+            problems += [f"{file.path}: {problem}" for problem in found]
+            continue
         failures.update(table.column("failure").drop_null().to_pylist())
         schemas.add(table.schema)
         rows += table.num_rows
+        vanished += table.column("vanished").to_pylist().count(True)
     if problems:
         return problems
     if len(schemas) > 1:
         problems.append("the files do not have one schema")
-    if rows != manifest.counts.listed:
-        problems.append(f"{rows} rows, but {manifest.counts.listed} inputs were listed")
+    counts = manifest.counts
+    if vanished != counts.vanished:
+        problems.append(
+            f"{vanished} rows are marked as vanished, but the manifest says "
+            f"{counts.vanished}"
+        )
+    if rows - counts.vanished != counts.listed:
+        told = f" and {counts.vanished} vanished" if counts.vanished else ""
+        problems.append(f"{rows} rows, but {counts.listed} inputs were listed{told}")
     if failures != manifest.failures:
         problems.append("the failed rows are not those that the manifest counts")
     return problems

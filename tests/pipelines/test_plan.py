@@ -1,26 +1,36 @@
 import dataclasses
+import datetime
+import hashlib
 import random
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.plan import (
+    COUNTS,
+    KEPT,
+    JournalEntry,
     KeptRow,
     KnownRow,
+    PlanCounts,
+    PlanShard,
     PreviousState,
     RetryFailed,
+    Vanished,
     look_up_known,
     plan_refs,
     previous_files,
+    vanished_rows,
 )
 from pipelines.storage import storage_for
 from schemas.failures import Failure
-from schemas.ledger import shard_of
+from schemas.ledger import LedgerRow, rows_to_table, shard_of
 from schemas.manifest import LedgerFile
 
-COUNTS = st.sampled_from([1, 2, 4, 8, 16])
+SHARD_COUNTS = st.sampled_from([1, 2, 4, 8, 16])
 
 
 @pytest.fixture
@@ -100,7 +110,80 @@ def test_of_repeats_the_first_named_counts_whatever_the_order(named):
         assert ref.order[1] == min(n for u, n in named if u == uri)
 
 
-@given(COUNTS, COUNTS, st.text())
+@given(st.sets(st.sampled_from("abcdef")), st.sets(st.sampled_from("abcdef")))
+def test_every_row_of_the_ledger_is_either_named_or_vanished(named, known):
+    vanished = list(vanished_rows(named, known))
+    assert all(row.is_vanished and row.journal is None for row in vanished)
+    uris = [row.uri for row in vanished]
+    assert len(uris) == len(set(uris))
+    assert named.isdisjoint(uris)
+    assert known - named == set(uris)
+
+
+@pytest.fixture
+def previous(tmp_path):
+    """A ledger of two shards."""
+    files = []
+    for shard in range(2):
+        uris = [uri for uri in map(str, range(20)) if shard_of(uri, 2) == shard]
+        table = rows_to_table(
+            [LedgerRow(uri=uri, key=uri, size_bytes=1) for uri in uris],
+            carried=(),
+            models=(),
+            run_id="run",
+            run_started_at=datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
+        )
+        path = tmp_path / f"{shard}.parquet"
+        pq.write_table(table, path)
+        files.append(
+            LedgerFile(
+                path=path.name,
+                shard=shard,
+                rows=len(uris),
+                size_bytes=path.stat().st_size,
+                sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            )
+        )
+    return PreviousState(ledger=str(tmp_path), shard_count=2, files=tuple(files))
+
+
+def plan_shard(previous, vanished, shard, *values) -> list:
+    step = PlanShard(
+        previous=previous,
+        retry_failed=RetryFailed.TRANSIENT,
+        vanished=vanished,
+        progress_folder=None,
+    )
+    step.setup()
+    return list(step.process((shard, [None, *values])))
+
+
+def test_a_shard_that_no_input_falls_into_is_all_vanished(previous):
+    for file in previous.files:
+        counts, *kept = plan_shard(previous, Vanished.MARK, file.shard)
+        assert counts.tag == COUNTS
+        assert counts.value == PlanCounts(published=file.rows, vanished=file.rows)
+        assert len(kept) == file.rows
+        assert all(row.tag == KEPT and row.value.is_vanished for row in kept)
+        assert {shard_of(row.value.uri, 2) for row in kept} == {file.shard}
+
+
+def test_rows_of_journals_do_not_vanish(previous):
+    row = KnownRow(generation=None, size_bytes=1, status="scored", transient=None)
+    entry = JournalEntry(uri="never published", journal="j", row=row)
+    _, *kept = plan_shard(previous, Vanished.MARK, 0, entry)
+    assert len(kept) == previous.files[0].rows
+    assert entry.uri not in {row.value.uri for row in kept}
+
+
+def test_a_shard_to_be_dropped_as_a_whole_is_not_read(previous, tmp_path):
+    for file in previous.files:
+        (tmp_path / file.path).unlink()
+        [counts] = plan_shard(previous, Vanished.DROP, file.shard)
+        assert counts.value == PlanCounts(published=file.rows, vanished=file.rows)
+
+
+@given(SHARD_COUNTS, SHARD_COUNTS, st.text())
 def test_a_row_is_found_in_the_files_of_its_new_shard(old_count, new_count, uri):
     files = tuple(
         LedgerFile(path=str(shard), shard=shard, rows=1, size_bytes=1, sha256="")

@@ -1,5 +1,6 @@
 """Running again on the same ledger pays only for what is new or changed."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 from helpers.make_images import encoded, noise, write_images
 from helpers.run_musiq import ROOT, manifest_of, rows_by_key, run_here
 from helpers.tiny_models import tiny_model_file
+
+from pipelines.scoring import configure
 
 WORKER_MODULE = "pipelines.embedded_worker"
 
@@ -217,3 +220,57 @@ def test_journals_of_other_models_and_settings_are_not_used(job, tmp_path):
     assert job("--orientation=ignore")["carried_over"] == 0
     assert job()["carried_over"] == 6
     assert not list(ledger.glob("journal/*/*.parquet"))
+
+
+def test_vanished_rows_are_marked_until_they_come_back_or_are_dropped(
+    job, tmp_path, monkeypatch
+):
+    small_files = functools.partial(configure.ScoringConfig, rows_per_shard=1)
+    monkeypatch.setattr(configure, "ScoringConfig", small_files)
+    photos, ledger, away = tmp_path / "photos", tmp_path / "ledger", tmp_path / "away"
+    (photos / "page.jpg").write_bytes(b"<html>")
+    job("--vanished=mark")
+    before = rows_by_key(ledger)
+    assert {row["vanished"] for row in before.values()} == {False}
+
+    photos.rename(away)
+    photos.mkdir()
+    (away / "image-000.png").rename(photos / "image-000.png")
+    counts = job("--vanished=mark")
+    assert counts == {"carried_over": 1, "scored": 0, "failed": 0, "listed": 1}
+    assert manifest_of(ledger)["counts"]["vanished"] == 6
+    for key, row in rows_by_key(ledger).items():
+        assert row == before[key] | {"vanished": key != "image-000.png"}
+    assert run_here("verify", "--ledger", ledger).code == 0
+
+    (away / "image-001.png").rename(photos / "image-001.png")
+    (photos / "image-002.png").write_bytes(encoded(noise(60, 60)))
+    counts = job("--vanished=mark")
+    assert counts == {"carried_over": 2, "scored": 1, "failed": 0, "listed": 3}
+    after = rows_by_key(ledger)
+    assert {key for key, row in after.items() if row["vanished"]} == {
+        *("image-003.png", "image-004.png", "image-005.png", "page.jpg")
+    }
+    assert after["image-001.png"] == before["image-001.png"]
+
+    outcome = run_here(
+        *("score", "--input", photos, "--output", ledger, "--workers", 1, "--json"),
+        *("--model", tmp_path / "tiny.safetensors"),
+    )
+    counts = outcome.summary["counts"]
+    assert (counts["vanished"], counts["dropped"]) == (0, 4)
+    assert rows_by_key(ledger).keys() == {path.name for path in photos.iterdir()}
+
+
+def test_what_is_scored_anew_cannot_mark_vanished_rows_and_says_so(job, tmp_path):
+    job()
+    (tmp_path / "photos" / "image-000.png").unlink()
+    outcome = run_here(
+        *("score", "--input", tmp_path / "photos", "--output", tmp_path / "ledger"),
+        *("--model", tmp_path / "tiny.safetensors", "--workers", 1),
+        *("--vanished=mark", "--rescore"),
+    )
+    assert outcome.code == 0, outcome.err
+    assert "vanished inputs cannot be marked: they are dropped" in outcome.err
+    rows = rows_by_key(tmp_path / "ledger")
+    assert [row["vanished"] for row in rows.values()] == [False] * 5

@@ -35,9 +35,9 @@ def test_columns_stand_in_the_documented_order():
         *("status", "failure", "failure_detail", "transient"),
         *("musiq_koniq", "musiq_koniq_model"),
         *("musiq_ava", "musiq_ava_std", "musiq_ava_distribution", "musiq_ava_model"),
-        *("tokens", "run_id", "scored_at"),
+        *("tokens", "shrink_factor", "vanished", "run_id", "scored_at"),
     ]
-    assert schema.metadata == {b"musiq_ledger_version": b"1"}
+    assert schema.metadata == {b"musiq_ledger_version": b"2"}
 
 
 def test_a_scored_row_has_its_scores_and_no_failure():
@@ -52,6 +52,7 @@ def test_a_scored_row_has_its_scores_and_no_failure():
         [0.5, 0.5],
     )
     assert (found["failure"], found["transient"]) == (None, None)
+    assert found["vanished"] is False
     assert (found["tokens"], found["scored_at"], found["run_id"]) == (
         451,
         STARTED,
@@ -80,7 +81,7 @@ def test_carried_values_come_back_as_they_came(tmp_path):
     assert found.column("tags")[0].as_py() == ["a", "b"]
 
 
-@pytest.mark.parametrize("name", ["uri", "status", "musiq_koniq", "scored_at"])
+@pytest.mark.parametrize("name", ["uri", "status", "musiq_koniq", "vanished"])
 def test_an_input_column_must_not_take_a_ledger_columns_name(name):
     with pytest.raises(LedgerError, match=f"'{name}' has the name of a ledger column"):
         ledger_schema([pa.field(name, pa.string())], [KONIQ])

@@ -43,6 +43,12 @@ def test_counts_that_do_not_add_up_cannot_be_published(wrong):
         dataclasses.replace(MANIFEST.counts, **wrong)
 
 
+def test_vanished_rows_are_counted_besides_the_listed_inputs():
+    counts = dataclasses.replace(MANIFEST.counts, vanished=7)
+    manifest = dataclasses.replace(MANIFEST, counts=counts)
+    assert Manifest.from_json(manifest.to_json()).counts == counts
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

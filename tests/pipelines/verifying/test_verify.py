@@ -81,6 +81,14 @@ def test_a_changed_or_missing_file_is_named(ledger):
         (lambda t: t.slice(1), "5 rows, but 6 inputs were listed"),
         (lambda t: pa.concat_tables([t, t.slice(0, 1)]), "have several rows, such as"),
         (lambda t: t.drop_columns(["tokens"]), "it has no column tokens"),
+        (
+            lambda t: t.drop_columns(["failure", "vanished"]),
+            "no column failure, vanish",
+        ),
+        (
+            replaced("vanished", lambda v: [True, *v[1:]]),
+            "1 rows are marked as vanished, but the manifest says 0",
+        ),
         (replaced("musiq_tiny", lambda v: [float("nan")] * 6), "is not finite"),
         (replaced("musiq_tiny", lambda v: [None] * 6), "is not there for all scored"),
         (replaced("musiq_tiny_model", lambda v: ["f"] * 6), "another model file"),

@@ -1,0 +1,55 @@
+"""What the engine loses between two steps is noticed, and made good."""
+
+import pytest
+from apache_beam.runners.portability.fn_api_runner.execution import GroupingBuffer
+from helpers.make_images import write_images
+from helpers.run_musiq import run_here, table_of
+from helpers.tiny_models import tiny_model_file
+
+COUNT = 6
+
+
+@pytest.fixture
+def score(tmp_path):
+    write_images(tmp_path / "photos", COUNT)
+    model = tmp_path / "model.safetensors"
+    model.write_bytes(tiny_model_file())
+    return lambda: run_here(
+        *("score", "--input", tmp_path / "photos", "--model", model),
+        *("--output", tmp_path / "ledger", "--workers", 1, "--json"),
+    )
+
+
+def lose(monkeypatch, *, times: int) -> None:
+    """Let the engine drop messages on their way to planning, a few times."""
+    append = GroupingBuffer.append
+    left = [times]
+
+    def lossy_append(self, data):
+        if b"image-003" in data and left[0] and not self._table:
+            left[0] -= 1
+        else:
+            append(self, data)
+
+    monkeypatch.setattr(GroupingBuffer, "append", lossy_append)
+
+
+def test_a_job_that_lost_inputs_starts_again_and_has_them_all(
+    score, tmp_path, monkeypatch
+):
+    lose(monkeypatch, times=1)
+    outcome = score()
+    assert outcome.code == 0, outcome.err
+    assert "the engine lost some of its data; the job goes on" in outcome.err
+    assert outcome.summary["counts"]["duplicates"] == 0
+    assert table_of(tmp_path / "ledger").num_rows == COUNT
+
+
+def test_a_job_that_always_loses_inputs_publishes_nothing(score, tmp_path, monkeypatch):
+    lose(monkeypatch, times=1000)
+    outcome = score()
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[-1].startswith(
+        "musiq score: error: the counts do not add up, so nothing was published"
+    )
+    assert not (tmp_path / "ledger" / "_manifests").exists()
