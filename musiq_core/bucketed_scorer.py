@@ -1,7 +1,7 @@
 """The scorer for accelerators: batches of static shapes, bfloat16 products."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -100,30 +100,26 @@ class BucketedScorer(Scorer):
 
     def _embed(self, images: Sequence[Patches], bucket: int, slots: int) -> jax.Array:
         """Embed all patches and put each at its image's row, [slots * bucket, D]."""
-        hidden_size = self.model.config.hidden_size
-        buffer = jnp.zeros((slots * bucket, hidden_size), jnp.float32)
+        end = slots * bucket
+        buffer = jnp.zeros((end, self.model.config.hidden_size), jnp.float32)
         firsts = [bucket * index + 1 for index in range(len(images))]
-        resized = np.concatenate([p.resized for p in images])
-        native = np.concatenate([p.native for p in images])
-        bounds = np.concatenate([p.native_bounds for p in images])
-        rows = np.concatenate(
-            [f + np.arange(len(p.resized)) for f, p in zip(firsts, images, strict=True)]
-        )
-        for start in range(0, len(resized), PATCH_BLOCK):
-            block = _block(resized, start)
+        resized_rows = [
+            first + np.arange(len(patches.resized))
+            for first, patches in zip(firsts, images, strict=True)
+        ]
+        native_rows = [
+            first + np.arange(len(patches.resized), patches.token_count)
+            for first, patches in zip(firsts, images, strict=True)
+        ]
+        resized = [patches.resized for patches in images]
+        for rows, block in _blocks(resized_rows, resized, end=end):
             embedded = self._embed_resized(self._encoder, block)
-            buffer = self._place(buffer, _block_rows(rows, start, buffer), embedded)
-        rows = np.concatenate(
-            [
-                f + np.arange(len(p.resized), p.token_count)
-                for f, p in zip(firsts, images, strict=True)
-            ]
-        )
-        for start in range(0, len(native), PATCH_BLOCK):
-            embedded = self._embed_native(
-                self._encoder, _block(native, start), _block(bounds, start)
-            )
-            buffer = self._place(buffer, _block_rows(rows, start, buffer), embedded)
+            buffer = self._place(buffer, rows, embedded)
+        native = [patches.native for patches in images]
+        bounds = [patches.native_bounds for patches in images]
+        for rows, block, block_bounds in _blocks(native_rows, native, bounds, end=end):
+            embedded = self._embed_native(self._encoder, block, block_bounds)
+            buffer = self._place(buffer, rows, embedded)
         return buffer
 
 
@@ -141,18 +137,28 @@ def _cast(layers: dict[str, jax.Array], dtype: Any) -> dict[str, jax.Array]:
     return {n: x.astype(dtype) if n in _KERNELS else x for n, x in layers.items()}
 
 
-def _block(values: np.ndarray, start: int) -> np.ndarray:
-    """Return PATCH_BLOCK rows from `start` on, the last ones 0 if there are fewer."""
-    taken = values[start : start + PATCH_BLOCK]
-    if len(taken) == PATCH_BLOCK:
-        return taken
-    padded = np.zeros((PATCH_BLOCK, *values.shape[1:]), values.dtype)
-    padded[: len(taken)] = taken
-    return padded
+def _blocks(
+    rows: Sequence[np.ndarray], *arrays: Sequence[np.ndarray], end: int
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yield blocks of PATCH_BLOCK patches of all images together.
 
+    Args:
+      rows: For each image, the buffer's row of every patch.
+      arrays: For each image, values of every patch.
+      end: Row past the buffer's end, where unused rows of the last block go.
 
-def _block_rows(rows: np.ndarray, start: int, buffer: jax.Array) -> np.ndarray:
-    """Return the buffer's rows of a block of patches; unused ones lie past its end."""
-    taken = rows[start : start + PATCH_BLOCK]
-    unused = PATCH_BLOCK - len(taken)
-    return np.pad(taken, (0, unused), constant_values=len(buffer)).astype(np.int32)
+    Yields:
+      The rows and the values of a block; unused values are 0.
+    """
+    row_of_patch = np.concatenate(rows).astype(np.int32)
+    joined = [np.concatenate(array) for array in arrays]
+    for start in range(0, len(row_of_patch), PATCH_BLOCK):
+        taken = row_of_patch[start : start + PATCH_BLOCK]
+        unused = PATCH_BLOCK - len(taken)
+        yield (
+            np.pad(taken, (0, unused), constant_values=end),
+            *(
+                np.pad(values[start : start + PATCH_BLOCK], ((0, unused), (0, 0)))
+                for values in joined
+            ),
+        )

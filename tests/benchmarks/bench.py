@@ -18,6 +18,8 @@ SECTIONS = {
         "One thread on one core; ONNX Runtime has the graph that jax2onnx makes of the "
         "Linen model, at fixed size.",
     ),
+    "memory": ("Many small photos", "Photos of about 128x96 pixels."),
+    "large": ("Large photos", "One worker; the other core was not idle."),
     "guards": ("What the guards of decoding cost", ""),
     "planning": ("Planning", "All inputs are in the ledger and unchanged."),
     "bfloat16": (

@@ -1,4 +1,4 @@
-"""The whole job, end to end: rates, shares, start-up and memory."""
+"""The whole job, end to end: rates, shares and start-up."""
 
 import dataclasses
 import json
@@ -18,7 +18,6 @@ from tests.benchmarks.flops import flops_of
 from tests.benchmarks.make_photos import (
     MIXED_COUNT,
     mixed_sizes,
-    repeat_photos,
     write_photos,
 )
 from tests.benchmarks.measure import ROOT, Measured, gemm_gflops, measure
@@ -26,6 +25,7 @@ from tests.benchmarks.table import Row
 from tests.helpers.tiny_models import tiny_model_file
 
 CONFIG = published_config()
+SMALL_SIZES = [(96, 128), (128, 96), (100, 100)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +60,7 @@ def run(folder: Path, *, quick: bool) -> list[Row]:
     job, cores = Job.in_folder(folder), os.cpu_count() or 1
     mixed, small = folder / "mixed", folder / "small"
     write_photos(mixed, mixed_sizes(40 if quick else MIXED_COUNT))
-    write_photos(small, [(96, 128), (128, 96), (100, 100)])
+    write_photos(small, SMALL_SIZES)
     rows = start_rows(job, small)
     rounds, gemm, bare = [], [], []
     for _ in range(1 if quick else 3):
@@ -73,7 +73,6 @@ def run(folder: Path, *, quick: bool) -> list[Row]:
     one = job.score(mixed, workers=1).summary["images_per_second"]
     many = statistics.median(m.summary["images_per_second"] for m in rounds)
     rows.append((f"{cores} workers over 1, images/s", f"{many / one:.2f}", "1.75"))
-    rows += memory_rows(job, folder, small, cores)
     return rows
 
 
@@ -129,29 +128,6 @@ def mixed_rows(
             f"{1 - bare_cpu / whole:.1%}",
             "",
         ),
-    ]
-
-
-def memory_rows(job: Job, folder: Path, small: Path, cores: int) -> list[Row]:
-    """Return peak memory, for many small photos and for large ones."""
-    peaks = {}
-    for count in (200, 5000):
-        repeat_photos(folder / f"repeated-{count}", small, count)
-        peaks[count] = job.score(folder / f"repeated-{count}", workers=cores)
-    few, many = peaks[200], peaks[5000]
-    write_photos(folder / "12MP", [(3000, 4000)])
-    large = job.score(folder / "12MP", workers=1)
-    capped = job.score(folder / "12MP", "--max_tokens", 3000, workers=1)
-    return [
-        ("peak RSS of a worker, 200 small photos", f"{few.worker_mib:.0f} MiB", ""),
-        ("peak RSS of a worker, 5,000", f"{many.worker_mib:.0f} MiB", ""),
-        ("ratio, workers", f"{many.worker_mib / few.worker_mib:.3f}", "1.05"),
-        ("peak RSS of the launcher, 200", f"{few.launcher_mib:.0f} MiB", ""),
-        ("peak RSS of the launcher, 5,000", f"{many.launcher_mib:.0f} MiB", ""),
-        ("ratio, launcher", f"{many.launcher_mib / few.launcher_mib:.3f}", "1.05"),
-        ("12 MP photo, one worker", f"{large.summary['seconds']:.0f} s", ""),
-        ("12 MP, peak RSS of all processes", f"{large.total_mib:.0f} MiB", "2,048 MiB"),
-        ("the same with --max_tokens 3000", f"{capped.summary['seconds']:.0f} s", ""),
     ]
 
 

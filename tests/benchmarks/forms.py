@@ -40,7 +40,7 @@ _IMAGES_OF_A_ROUND = 8
 def main() -> None:
     """Measure all forms and print a JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--mixed", type=int, default=20)
     args = parser.parse_args()
     model = read_model_file(tiny_model_file(CONFIG, name="published_size"))
