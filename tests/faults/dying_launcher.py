@@ -1,0 +1,31 @@
+"""`musiq`, but dying at a point of its run, or having one of its workers die there."""
+
+import os
+import signal
+import sys
+
+from faults.kill_point import KillPoint, arm
+from faults.small_files import write_small_files
+
+from pipelines.compilation_cache import use_compilation_cache
+
+DYING_WORKERS = "DYING_WORKERS"
+
+
+def main() -> int:
+    """Run the command; with DYING_WORKERS set it is a worker that dies."""
+    use_compilation_cache()  # before JAX is imported
+    from pipelines import cli, quiet_beam  # noqa: F401
+
+    write_small_files()
+    if os.environ.get(DYING_WORKERS):
+        from pipelines import engines
+
+        engines._WORKER_MODULE = "faults.dying_worker"
+    else:
+        arm(KillPoint.from_environment(), lambda: os.killpg(0, signal.SIGKILL))
+    return cli.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
