@@ -15,8 +15,9 @@ SECTIONS = {
     "job": ("The whole job", ""),
     "forms": (
         "The model alone, beside other forms of it",
-        "One thread on one core; ONNX Runtime has the graph that jax2onnx makes of the "
-        "Linen model, at fixed size.",
+        "One thread on one core. As published: with padding slots, textbook group norm "
+        "and pooling. ONNX Runtime has the graph that jax2onnx makes of our Linen "
+        "model, at fixed size.",
     ),
     "memory": ("Many small photos", "Photos of about 128x96 pixels."),
     "large": ("Large photos", "One worker; the other core was not idle."),

@@ -31,6 +31,7 @@ from musiq_core.patches import Patches, extract_patches
 from tests.benchmarks.flops import flops_of
 from tests.benchmarks.forms_sizes import SIZES
 from tests.benchmarks.make_photos import MIXED_COUNT, mixed_sizes, photo
+from tests.benchmarks.published_form import published_form
 from tests.helpers.tiny_models import tiny_model_file
 
 CONFIG = published_config()
@@ -50,7 +51,7 @@ def main() -> None:
             mixed_sizes(MIXED_COUNT)[:: MIXED_COUNT // args.mixed]
         )
     ]
-    found: dict[str, object] = {"mixed": mixed_times(model, mixed)}
+    found: dict[str, object] = {"mixed": mixed_times(model, mixed, args.rounds)}
     for name, size in SIZES.items():
         images = [patches_of(size, seed) for seed in range(_IMAGES_OF_A_ROUND)]
         found[name] = size_times(model, images, args.rounds)
@@ -63,23 +64,28 @@ def patches_of(size: tuple[int, int], seed: int) -> Patches:
     return extract_patches(pixels, CONFIG.preprocessing)
 
 
-def mixed_times(model: Model, images: Sequence[Patches]) -> dict[str, float]:
+def mixed_times(
+    model: Model, images: Sequence[Patches], rounds: int
+) -> dict[str, float]:
     """Return seconds for all images, cold and warm, and the distance of the scores."""
-    scorer, per_shape = PackedScorer(model), shape_jit(model)
-    packed_cold, packed = timed(lambda: packed_scores(scorer, images))
-    shapes_cold, jitted = timed(lambda: [per_shape(p) for p in images])
-    packed_warm, shapes_warm = [], []
-    for _ in range(3):
-        packed_warm.append(timed(lambda: packed_scores(scorer, images))[0])
-        shapes_warm.append(timed(lambda: [per_shape(p) for p in images])[0])
-    return {
-        "images": len(images),
-        "packed_cold": packed_cold,
-        "packed_warm": statistics.median(packed_warm),
-        "per_shape_cold": shapes_cold,
-        "per_shape_warm": statistics.median(shapes_warm),
-        "largest_difference": float(np.abs(np.subtract(packed, jitted)).max()),
+    scorer = PackedScorer(model)
+    per_shape, published = shape_jit(model), published_form(model)
+    forms: dict[str, Callable[[], list[float]]] = {
+        "packed": lambda: packed_scores(scorer, images),
+        "per_shape": lambda: [per_shape(p) for p in images],
+        "published": lambda: [published(p) for p in images],
     }
+    found: dict[str, float] = {"images": len(images)}
+    scores, warm = {}, {name: [] for name in forms}
+    for name, form in forms.items():
+        found[f"{name}_cold"], scores[name] = timed(form)
+    for _ in range(rounds):
+        for name, form in forms.items():
+            warm[name].append(timed(form)[0])
+    for name, seconds in warm.items():
+        found[f"{name}_warm"] = statistics.median(seconds)
+    distances = [np.abs(np.subtract(s, scores["packed"])) for s in scores.values()]
+    return found | {"largest_difference": float(np.max(distances))}
 
 
 def size_times(
