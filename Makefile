@@ -43,7 +43,7 @@ test-faults: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m faults tests/faults
 
 test-faults-quick: $(VENV)/installed-dev
-	FAULTS=quick $(BIN)/python -m pytest -m faults tests/faults
+	FAULTS=quick $(BIN)/python -m pytest -m "faults and not slow" tests/faults
 
 IMAGES ?= 20000
 KILL_EVERY_SECONDS ?= 60

@@ -1,5 +1,6 @@
 """Kept rows: taken over from the ledger or a journal, as Arrow tables throughout."""
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
@@ -78,10 +79,8 @@ def _marked(table: pa.Table, schema: pa.Schema, config: ScoringConfig) -> pa.Tab
 def _cast_or_null(table: pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:
     """Return a column in the type of `field`; all null if it has no such values."""
     if field.name in table.schema.names:
-        try:
+        with contextlib.suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
             return table.column(field.name).cast(field.type)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            pass
     return pa.nulls(table.num_rows, field.type)
 
 
