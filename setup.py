@@ -9,6 +9,15 @@ STORES = {
     "gcp": ["google-cloud-storage>=3"],
     "aws": ["boto3[crt]>=1.40"],
 }
+PREPARE = ["array-record>=0.8", "openpyxl>=3.1"]
+TRAIN = [
+    "array-record>=0.8",
+    "optax>=0.2.8",
+    "orbax-checkpoint>=0.12",
+    "scipy>=1.17",
+    "tensorboard>=2.20",
+    "tensorflow-cpu>=2.21",
+]
 TEST_TOOLS = [
     "basedpyright",
     "flask",
@@ -54,9 +63,10 @@ setup(
     ],
     extras_require={
         **STORES,
-        "train": ["optax>=0.2.8", "orbax-checkpoint>=0.12", "tensorflow-cpu>=2.20"],
+        "prepare": PREPARE,
+        "train": TRAIN,
         "report": [],
-        "dev": [*STORES["gcp"], *STORES["aws"], *TEST_TOOLS],
+        "dev": [*STORES["gcp"], *STORES["aws"], *PREPARE, *TRAIN, *TEST_TOOLS],
     },
     entry_points={
         "console_scripts": [
