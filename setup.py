@@ -9,7 +9,13 @@ STORES = {
     "gcp": ["google-cloud-storage>=3"],
     "aws": ["boto3[crt]>=1.40"],
 }
-PREPARE = ["array-record>=0.8", "openpyxl>=3.1"]
+# What Beam's own gcp extra has besides is for stores and services that are not used.
+DATAFLOW = [
+    *STORES["gcp"],
+    "google-auth-httplib2>=0.2,<0.3",
+    "google-cloud-dataflow-client>=0.13,<0.14",
+]
+PREPARE = ["array-record>=0.8", "openpyxl>=3.1", "scipy>=1.17"]
 TRAIN = [
     "array-record>=0.8",
     "optax>=0.2.8",
@@ -41,18 +47,29 @@ setup(
         "musiq_core",
         "pipelines",
         "pipelines.cleaning",
+        "pipelines.dataflow",
         "pipelines.decoding",
+        "pipelines.engines",
         "pipelines.models",
+        "pipelines.preparing",
+        "pipelines.preparing.datasets",
+        "pipelines.samples",
+        "pipelines.records",
         "pipelines.scoring",
+        "pipelines.scoring.inputs",
         "pipelines.storage",
         "pipelines.verifying",
         "schemas",
         "training",
+        "training.experiments",
+        "training.builtin",
     ],
+    package_data={"musiq_core": ["builtin.safetensors"]},
     install_requires=[
         "apache-beam>=2.77,<2.78",
         "filelock>=3.20",
         "flax>=0.12",
+        "google-crc32c>=1.7",
         "jax>=0.10",
         "numpy>=2",
         "pillow>=12.1",
@@ -63,10 +80,11 @@ setup(
     ],
     extras_require={
         **STORES,
+        "dataflow": DATAFLOW,
         "prepare": PREPARE,
         "train": TRAIN,
         "report": [],
-        "dev": [*STORES["gcp"], *STORES["aws"], *PREPARE, *TRAIN, *TEST_TOOLS],
+        "dev": [*DATAFLOW, *STORES["aws"], *PREPARE, *TRAIN, *TEST_TOOLS],
     },
     entry_points={
         "console_scripts": [

@@ -19,6 +19,7 @@ PROGRAMS = {
     "clean": "pipelines.cleaning.arguments",
     "verify": "pipelines.verifying.arguments",
     "models": "pipelines.models.arguments",
+    "prepare": "pipelines.preparing.arguments",
 }
 
 

@@ -1,0 +1,1 @@
+"""`musiq prepare`: labelled data sets as released become shards for training."""

@@ -1,0 +1,82 @@
+"""What one run of `musiq prepare` does, checked before it starts."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from pipelines.preparing.datasets import DATA_SETS, DataSet
+from pipelines.preparing.labels import LabelFile, Labels, LabelScale
+from schemas.training_example import SPLITS
+
+SPLIT_CHOICES = ("release", "random", *SPLITS)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PreparingConfig:
+    """One run.
+
+    Attributes:
+      dataset: A key of `DATA_SETS`.
+      name: Name on the card.
+      title: Full name on the card.
+      licence: Terms on the card, in words.
+      input: Folder of the release.
+      output: Folder of the shards and the card.
+      split: "release" takes the release's own split, or a random one where it has none;
+        "random" draws one; the name of a split puts everything there.
+      seed: Decides a random split.
+      scale: What the scores of `csv` mean; other data sets have their own.
+      examples_per_shard: Most examples of a shard, but for ImageNet, whose shards
+        follow its files.
+      is_published: Whether the output holds a card already: then nothing is written,
+        and everything is compared.
+    """
+
+    dataset: str
+    name: str
+    title: str
+    licence: str
+    input: str
+    output: str
+    split: str = "release"
+    seed: int = 0
+    scale: LabelScale | None = None
+    examples_per_shard: int = 256
+    is_published: bool = False
+
+    def __post_init__(self):
+        if self.split not in SPLIT_CHOICES:
+            raise ValueError(
+                f"split must be one of {', '.join(SPLIT_CHOICES)}, got {self.split!r}"
+            )
+        if self.data_set.read_labels is None and self.split != "release":
+            raise ValueError(
+                f"{self.dataset} is prepared with its own split: leave --split out"
+            )
+        if self.scale is not None and self.dataset != "csv":
+            raise ValueError(
+                f"the scale of {self.dataset} is known: --scale is for csv only"
+            )
+        if self.examples_per_shard < 1:
+            raise ValueError(
+                f"examples_per_shard must be positive, got {self.examples_per_shard}"
+            )
+
+    @property
+    def data_set(self) -> DataSet:
+        """What is known of the data set."""
+        return DATA_SETS[self.dataset]
+
+    @property
+    def required_splits(self) -> tuple[str, ...]:
+        """Splits that must not be empty."""
+        return (self.split,) if self.split in SPLITS else self.data_set.splits
+
+    def read_labels(self, files: Sequence[LabelFile]) -> Labels:
+        """Read the label files of the data set.
+
+        Raises:
+          ReleaseError: If they are not what they should be.
+        """
+        read = self.data_set.read_labels
+        assert read is not None
+        return read(*files, scale=self.scale) if self.dataset == "csv" else read(*files)

@@ -1,0 +1,1 @@
+"""Files that hold many images or examples, read by plain code without TensorFlow."""
