@@ -169,6 +169,11 @@ class LedgerRow:
         )
 
 
+def is_reserved(name: str) -> bool:
+    """Whether a carried column must not have this name."""
+    return name in RESERVED_COLUMNS or name.startswith(_RESERVED_PREFIX)
+
+
 def ledger_schema(
     carried: Sequence[pa.Field], models: Sequence[LedgerModel]
 ) -> pa.Schema:
@@ -182,7 +187,7 @@ def ledger_schema(
       LedgerError: If a carried column or two models would share a name.
     """
     for field in carried:
-        if field.name in RESERVED_COLUMNS or field.name.startswith(_RESERVED_PREFIX):
+        if is_reserved(field.name):
             raise LedgerError(
                 f"input column {field.name!r} has the name of a ledger column; rename "
                 "it in the input"

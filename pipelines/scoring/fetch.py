@@ -1,4 +1,4 @@
-"""Fetch: an image ref becomes the bytes of its file, or a failed ledger row."""
+"""Fetch: an image ref becomes the bytes of its image, or a failed ledger row."""
 
 import dataclasses
 import hashlib
@@ -10,7 +10,9 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from pipelines.scoring.forbidden_run import ForbiddenRun
 from pipelines.scoring.image_ref import ImageRef, with_object
+from pipelines.scoring.parquet_rows import ParquetRows, read_rows
 from pipelines.scoring.read_ahead import ReadAhead
+from pipelines.scoring.read_part import read_part
 from pipelines.storage import storage_for
 from schemas.failures import Failure, ImageFailure
 from schemas.ledger import LedgerRow
@@ -27,11 +29,11 @@ class FetchedImage:
 
 
 def fetch_image(ref: ImageRef, *, max_file_bytes: int) -> FetchedImage | LedgerRow:
-    """Read a whole image file, pinned to the generation that was listed.
+    """Read an image, pinned to the generation of its file that was listed.
 
     Args:
       ref: The image; its URI is opened literally.
-      max_file_bytes: Larger files fail as `too_large`, unread.
+      max_file_bytes: Larger images fail as `too_large`, unread.
 
     Returns:
       The bytes and the row's facts, or the failed row.
@@ -39,18 +41,45 @@ def fetch_image(ref: ImageRef, *, max_file_bytes: int) -> FetchedImage | LedgerR
     if ref.refusal is not None:
         return ref.row().failed(*ref.refusal)
     try:
+        if ref.part is not None:
+            return _fetched(ref.row(), read_part(ref, max_bytes=max_file_bytes))
         data, found = storage_for(ref.uri).read(
             ref.uri, listed=ref.listed, max_bytes=max_file_bytes
         )
     except ImageFailure as failure:
         return ref.row().failed(failure.failure, failure.detail)
+    return _fetched(with_object(ref.row(), found), data)
+
+
+def fetch_rows(
+    rows: ParquetRows, *, max_file_bytes: int
+) -> Iterator[FetchedImage | LedgerRow]:
+    """Read images of one row group in one go, a few at a time.
+
+    Args:
+      rows: The images.
+      max_file_bytes: Larger images fail as `too_large`.
+
+    Yields:
+      For each image its bytes and the row's facts, or the failed row.
+    """
+    for ref, read in read_rows(rows, max_bytes=max_file_bytes):
+        if isinstance(read, ImageFailure):
+            yield ref.row().failed(read.failure, read.detail)
+        else:
+            row = dataclasses.replace(ref.row(), size_bytes=len(read))
+            yield _fetched(row, read)
+
+
+def _fetched(row: LedgerRow, data: bytes) -> FetchedImage:
     digest = hashlib.sha256(data).hexdigest()
-    row = dataclasses.replace(with_object(ref.row(), found), sha256=digest)
-    return FetchedImage(row=row, data=data)
+    return FetchedImage(row=dataclasses.replace(row, sha256=digest), data=data)
 
 
 class FetchImage(beam.DoFn):
     """`fetch_image` for every ref, a few files ahead of the one that is used.
+
+    `fetch_rows` for images that lie in one row group of a Parquet file.
 
     Raises `StorageError` when the store refuses everything.
     """
@@ -71,9 +100,14 @@ class FetchImage(beam.DoFn):
         """Start with nothing on its way."""
         self._ahead.forget()
 
-    def process(self, ref: ImageRef) -> Iterator[FetchedImage | LedgerRow]:
-        """Emit the files that have come, or their failed rows."""
-        yield from self._ahead.add(ref)
+    def process(
+        self, element: ImageRef | ParquetRows
+    ) -> Iterator[FetchedImage | LedgerRow]:
+        """Emit the images that have come, or their failed rows."""
+        if isinstance(element, ParquetRows):
+            yield from fetch_rows(element, max_file_bytes=self._max_file_bytes)
+        else:
+            yield from self._ahead.add(element)
 
     # Beam allows windowed values here, which its annotation does not say.
     def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -5,6 +5,8 @@ stands in the file of its name. Image refs cross shuffles on the way in, finishe
 on the way out; no image bytes and no patches ever do.
 """
 
+from collections.abc import Iterator
+
 import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton, DoOutputsTuple, PCollection
 from apache_beam.utils.shared import Shared
@@ -12,13 +14,14 @@ from apache_beam.utils.shared import Shared
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.fetch import FetchImage
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.inputs import list_input
+from pipelines.scoring.inputs import Shard, list_input, list_shard
 from pipelines.scoring.journal import (
     JournalRows,
     journal_folder,
     list_journal,
     read_journal,
 )
+from pipelines.scoring.parquet_rows import gather_rows
 from pipelines.scoring.plan import (
     COUNTS,
     KEPT,
@@ -46,11 +49,7 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
     Returns:
       The published manifest, one element.
     """
-    named = (
-        pipeline
-        | "Inputs" >> beam.Create(list(config.inputs))
-        | "List" >> beam.FlatMap(list_input)
-    )
+    named = _list(pipeline, config)
     named_count = named | "Count named" >> beam.combiners.Count.Globally()
     planned = _plan(pipeline, named, config)
     row_count = (
@@ -60,7 +59,7 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
     )
     plan_counts = planned[COUNTS] | "Add counts" >> beam.CombineGlobally(add_counts)
     rows = (
-        planned.to_score
+        gather_rows(planned.to_score)
         | "Reshuffle" >> beam.Reshuffle()
         | "Fetch" >> beam.ParDo(FetchImage(max_file_bytes=config.max_file_bytes))
         | "Prepare"
@@ -88,11 +87,38 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
         >> beam.Map(
             _publish,
             AsList(summaries),
-            AsSingleton(named_count),
+            AsSingleton(named_count),  # pyright: ignore[reportArgumentType]
             AsSingleton(plan_counts),  # pyright: ignore[reportArgumentType]
             AsSingleton(row_count),
         )
     )
+
+
+def _list(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
+    """Return a ref for every image; files of images are looked into in parallel."""
+    listed = (
+        pipeline
+        | "Inputs" >> beam.Create(list(config.inputs))
+        | "List" >> beam.FlatMap(list_input)
+    )
+    images = listed | "Images" >> beam.FlatMap(_only_images)
+    members = (
+        listed
+        | "Shards" >> beam.FlatMap(_only_shards)
+        | "Spread shards" >> beam.Reshuffle()
+        | "List shards" >> beam.FlatMap(list_shard)
+    )
+    return (images, members) | "Named" >> beam.Flatten()
+
+
+def _only_images(named: ImageRef | Shard) -> Iterator[ImageRef]:
+    if isinstance(named, ImageRef):
+        yield named
+
+
+def _only_shards(named: ImageRef | Shard) -> Iterator[Shard]:
+    if isinstance(named, Shard):
+        yield named
 
 
 def _plan(

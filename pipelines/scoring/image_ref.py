@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from pipelines.scoring.image_part import Part
 from pipelines.storage import StoredObject
 from schemas.failures import Failure
 from schemas.ledger import LedgerRow
@@ -13,25 +14,37 @@ class ImageRef:
     """Where an image lies and what the listing said of it.
 
     Attributes:
-      uri: Identity of the image; opened literally.
+      uri: Identity of the image; opened literally if the image is a whole file.
       key: The image's name as the input gave it.
       order: Input number and place within it; of repeats, the first is kept.
       carried: Values of the carried columns, in the ledger schema's order.
-      listed: What a listing said of the object; reading is pinned to that.
+      listed: What a listing said of the file that holds the image; reading is pinned
+        to that.
+      part: Which part of that file the image is; None means all of it.
       refusal: Why the image must not be opened, with a detail; None if it may be.
     """
 
     uri: str
     key: str
-    order: tuple[int, int]
+    order: tuple[int, ...]
     carried: tuple[Any, ...] = ()
     listed: StoredObject | None = None
+    part: Part | None = None
     refusal: tuple[Failure, str] | None = None
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Size of the image; None if that is not known before it is read."""
+        if self.part:
+            return self.part.size_bytes
+        return self.listed.size_bytes if self.listed else None
 
     def row(self) -> LedgerRow:
         """Return the ledger row of this input with all that is known so far."""
         row = LedgerRow(uri=self.uri, key=self.key, carried=self.carried)
-        return with_object(row, self.listed) if self.listed else row
+        if self.listed:
+            row = with_object(row, self.listed)
+        return dataclasses.replace(row, size_bytes=self.size_bytes)
 
 
 def with_object(row: LedgerRow, found: StoredObject) -> LedgerRow:

@@ -182,9 +182,9 @@ def still_holds(row: KnownRow, ref: ImageRef, retry_failed: RetryFailed) -> bool
         or (retry_failed is RetryFailed.TRANSIENT and row.transient)
     ):
         return False
-    return (row.generation, row.size_bytes) == (
-        ref.listed.generation,
-        ref.listed.size_bytes,
+    is_size_known = ref.size_bytes is not None
+    return row.generation == ref.listed.generation and (
+        row.size_bytes == ref.size_bytes or not is_size_known
     )
 
 
@@ -297,4 +297,4 @@ class PlanShard(beam.DoFn):
 
 
 def _size_bytes(ref: ImageRef) -> int:
-    return ref.listed.size_bytes if ref.listed else 0
+    return ref.size_bytes or 0

@@ -2,7 +2,7 @@
 
 from pipelines.storage.contract import StorageError, StoredObject
 from pipelines.storage.globs import Glob, has_magic
-from pipelines.storage.stores import Storage, storage_for
+from pipelines.storage.stores import Storage, open_listed, storage_for
 from pipelines.storage.uris import join, resolve
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "StoredObject",
     "has_magic",
     "join",
+    "open_listed",
     "resolve",
     "storage_for",
 ]

@@ -104,6 +104,13 @@ class AmazonS3Storage:
                 require_size(listed, max_bytes)
             return self._retrier.call(request)
 
+    def read_part(self, listed: StoredObject, start: int, end: int) -> bytes:
+        """Read some bytes of a content by a ranged request."""
+        if start == end:  # no range is empty
+            return b""
+        with self._failures_of_one_object(listed.uri):
+            return self._download(listed, start, end)
+
     def open_read(self, uri: str) -> BinaryIO:
         """Open an object, seekable; all reads are of the content it has now."""
         found = self.stat(uri)
@@ -111,18 +118,8 @@ class AmazonS3Storage:
             raise StorageError(f"cannot read {uri}: there is no such object")
 
         def fetch(start: int, end: int) -> bytes:
-            is_whole = (start, end) == (0, found.size_bytes)
-            ranged = {} if is_whole else {"Range": f"bytes={start}-{end - 1}"}
-
-            def request():
-                with self._opened(uri, found, **ranged) as answer:
-                    data = _body(answer, end - start)
-                    if is_whole:
-                        _require_md5(uri, data, answer)
-                    return data
-
             with _errors_at("read", uri):
-                return self._retrier.call(request)
+                return self._download(found, start, end)
 
         return open_ranges(fetch, found.size_bytes)
 
@@ -150,6 +147,20 @@ class AmazonS3Storage:
                 found = self._head(uri)
                 return found is not None and found["Metadata"].get(_WRITER) == writer
         return True
+
+    def _download(self, found: StoredObject, start: int, end: int) -> bytes:
+        """Read some bytes of one content, their checksum checked if it is all."""
+        is_whole = (start, end) == (0, found.size_bytes)
+        ranged = {} if is_whole else {"Range": f"bytes={start}-{end - 1}"}
+
+        def request():
+            with self._opened(found.uri, found, **ranged) as answer:
+                data = _body(answer, end - start)
+                if is_whole:
+                    _require_md5(found.uri, data, answer)
+                return data
+
+        return self._retrier.call(request)
 
     def _ask(self, operation: str, **arguments: Any) -> dict[str, Any]:
         return self._retrier.call(

@@ -92,6 +92,20 @@ class Storage(Protocol):
         """
         ...
 
+    def read_part(self, listed: StoredObject, start: int, end: int) -> bytes:
+        """Read the bytes from `start` to `end`, which the object must have.
+
+        Args:
+          listed: What a listing said of the object: exactly that generation is read.
+          start: Offset of the first byte.
+          end: Offset behind the last.
+
+        Raises:
+          ImageFailure: If this object cannot be read; others may be.
+          StorageError: If none can be: credentials are missing, or the store is down.
+        """
+        ...
+
     def open_read(self, uri: str) -> BinaryIO:
         """Open an object that the program itself needs, seekable.
 

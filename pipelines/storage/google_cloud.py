@@ -86,12 +86,15 @@ class GoogleCloudStorage:
         with self._failures_of_one_object(uri):
             found = listed or self._current(uri)
             require_size(found, max_bytes)
-            try:
-                data = self._download(uri, found, 0, found.size_bytes)
-            except api.NotFound:
-                self._current(uri)  # not there at all, or replaced?
-                raise api.PreconditionFailed("replaced") from None
+            data = self._read_pinned(found, 0, found.size_bytes)
         return data, found
+
+    def read_part(self, listed: StoredObject, start: int, end: int) -> bytes:
+        """Read some bytes of a generation by a ranged request."""
+        if start == end:  # no range is empty
+            return b""
+        with self._failures_of_one_object(listed.uri):
+            return self._read_pinned(listed, start, end)
 
     def open_read(self, uri: str) -> BinaryIO:
         """Open an object, seekable; all reads are of the generation it has now."""
@@ -141,6 +144,13 @@ class GoogleCloudStorage:
             return [*next(blobs.pages, ())], blobs.next_page_token
 
         return self._retrier.call(request)
+
+    def _read_pinned(self, found: StoredObject, start: int, end: int) -> bytes:
+        try:
+            return self._download(found.uri, found, start, end)
+        except api.NotFound:
+            self._current(found.uri)  # not there at all, or replaced?
+            raise api.PreconditionFailed("replaced") from None
 
     def _download(self, uri: str, found: StoredObject, start: int, end: int) -> bytes:
         """Read some bytes of one generation, their checksum checked if it is all."""

@@ -65,27 +65,29 @@ class LocalStorage:
         self, uri: str, *, listed: StoredObject | None, max_bytes: int
     ) -> tuple[bytes, StoredObject]:
         """Read a whole regular file; pipes and devices are refused without waiting."""
-        try:
+        with _failures_of_one_file():
             path = path_of_uri(uri)
             with _open_regular(path) as file:
                 found = _object(path, os.fstat(file.fileno()))
-                if listed is not None and found != listed:
-                    raise ImageFailure(
-                        Failure.CHANGED, "the file changed after it was listed"
-                    )
+                if listed is not None:
+                    _require_unchanged(found, listed)
                 require_size(found, max_bytes)
                 data = file.read(found.size_bytes + 1)
                 after = _object(path, os.fstat(file.fileno()))
-        except _NotRegular as error:
-            raise ImageFailure(Failure.UNREADABLE, str(error)) from error
-        except OSError as error:
-            failure = _FAILURES.get(error.errno or 0, Failure.READ_ERROR)
-            raise ImageFailure(failure, _reason(error)) from error
-        except ValueError as error:  # a NUL, or half a surrogate pair
-            raise ImageFailure(Failure.UNSAFE_NAME, _reason(error)) from error
         if len(data) != found.size_bytes or after != found:
             raise ImageFailure(Failure.CHANGED, "the file changed while it was read")
         return data, found
+
+    def read_part(self, listed: StoredObject, start: int, end: int) -> bytes:
+        """Read some bytes of a regular file that is as it was listed."""
+        with _failures_of_one_file():
+            path = path_of_uri(listed.uri)
+            with _open_regular(path) as file:
+                _require_unchanged(_object(path, os.fstat(file.fileno())), listed)
+                file.seek(start)
+                data = file.read(end - start)
+                _require_unchanged(_object(path, os.fstat(file.fileno())), listed)
+        return data
 
     def open_read(self, uri: str) -> BinaryIO:
         """Open a regular file; pipes and devices are refused without waiting."""
@@ -133,6 +135,24 @@ class LocalStorage:
             finally:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(temporary)
+
+
+@contextlib.contextmanager
+def _failures_of_one_file() -> Iterator[None]:
+    try:
+        yield
+    except _NotRegular as error:
+        raise ImageFailure(Failure.UNREADABLE, str(error)) from error
+    except OSError as error:
+        failure = _FAILURES.get(error.errno or 0, Failure.READ_ERROR)
+        raise ImageFailure(failure, _reason(error)) from error
+    except ValueError as error:  # a NUL, or half a surrogate pair
+        raise ImageFailure(Failure.UNSAFE_NAME, _reason(error)) from error
+
+
+def _require_unchanged(found: StoredObject, listed: StoredObject) -> None:
+    if found != listed:
+        raise ImageFailure(Failure.CHANGED, "the file changed after it was listed")
 
 
 class _NotRegular(OSError):

@@ -1,9 +1,11 @@
 """Which store a URI belongs to."""
 
 import functools
+from typing import BinaryIO
 
-from pipelines.storage.contract import Storage, StorageError
+from pipelines.storage.contract import Storage, StorageError, StoredObject
 from pipelines.storage.local import LocalStorage
+from pipelines.storage.ranged_reader import open_ranges
 from pipelines.storage.uris import scheme_of
 
 
@@ -23,6 +25,19 @@ def storage_for(uri: str) -> Storage:
     raise StorageError(
         f"{scheme}:// is not supported; use a local path, gs:// or s3:// instead"
     )
+
+
+def open_listed(listed: StoredObject) -> BinaryIO:
+    """Open exactly the generation that a listing told of, seekable.
+
+    Reading raises `ImageFailure` and `StorageError` as `Storage.read_part` does.
+    """
+    storage = storage_for(listed.uri)
+
+    def fetch(start: int, end: int) -> bytes:
+        return storage.read_part(listed, start, end)
+
+    return open_ranges(fetch, listed.size_bytes)
 
 
 @functools.cache

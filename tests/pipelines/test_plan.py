@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.scoring.image_part import ParquetPart, TarPart
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.plan import (
     COUNTS,
@@ -78,6 +79,15 @@ def test_new_and_changed_files_are_scored(ref):
     assert plan(ref, known(ref, size_bytes=1)) is ref
     gone = dataclasses.replace(ref, uri=f"{ref.uri}x", listed=None)
     assert plan(gone, {gone.uri: known(ref)[ref.uri]}) is gone
+
+
+def test_an_image_in_a_shard_is_compared_by_its_own_size_if_that_is_known(ref):
+    member = dataclasses.replace(ref, part=TarPart(start=512, size_bytes=2))
+    assert plan(member, known(ref)) is member
+    assert isinstance(plan(member, known(ref, size_bytes=2)), KeptRow)
+    row = dataclasses.replace(ref, part=ParquetPart(row_group=0, row=1, column="jpg"))
+    assert isinstance(plan(row, known(ref, size_bytes=99)), KeptRow)
+    assert plan(row, known(ref, generation="1")) is row
 
 
 @pytest.mark.parametrize(

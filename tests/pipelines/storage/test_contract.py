@@ -5,7 +5,7 @@ import io
 import pytest
 from helpers.local_server import environment
 
-from pipelines.storage import StorageError, join, storage_for
+from pipelines.storage import StorageError, join, open_listed, storage_for
 from schemas.failures import Failure, ImageFailure
 
 HOSTILE_NAMES = (
@@ -211,3 +211,43 @@ def test_put_if_absent_creates_once(store, folder):
     assert store.write_if_absent(f"{folder}/new", b"first")
     assert not store.write_if_absent(f"{folder}/new", b"second")
     assert store.read(f"{folder}/new", listed=None, max_bytes=9)[0] == b"first"
+
+
+def test_a_part_is_exactly_its_bytes(store, folder):
+    data = bytes(range(256)) * 10
+    store.write(f"{folder}/x", data)
+    listed = store.stat(f"{folder}/x")
+    for start, end in ((0, 1), (300, 812), (2559, 2560), (0, 2560), (7, 7), (0, 0)):
+        assert store.read_part(listed, start, end) == data[start:end]
+
+
+def test_what_was_listed_is_opened_seekable(store, folder):
+    data = bytes(range(256)) * 20_000
+    store.write(f"{folder}/x", data)
+    with open_listed(store.stat(f"{folder}/x")) as file:
+        file.seek(3_000_000)
+        assert file.read(100) == data[3_000_000:3_000_100]
+        file.seek(-5, io.SEEK_END)
+        assert file.read() == data[-5:]
+
+
+def fail_to_read_part(store, listed) -> Failure:
+    with pytest.raises(ImageFailure) as caught:
+        store.read_part(listed, 1, 3)
+    return caught.value.failure
+
+
+def test_a_part_of_a_deleted_object_is_not_found(store, folder):
+    store.write(f"{folder}/x", b"12345")
+    listed = store.stat(f"{folder}/x")
+    store.delete(listed.uri)
+    assert fail_to_read_part(store, listed) is Failure.NOT_FOUND
+
+
+def test_a_part_of_a_replaced_object_is_changed(store, folder):
+    if folder.startswith("gs://"):
+        pytest.skip("the emulator enforces no generation, the double does")
+    store.write(f"{folder}/x", b"12345")
+    listed = store.stat(f"{folder}/x")
+    store.write(f"{folder}/x", b"123456")
+    assert fail_to_read_part(store, listed) is Failure.CHANGED

@@ -85,6 +85,32 @@ def test_a_listed_object_is_read_by_one_request(double, store, listed):
     assert double.requests == ["download"]
 
 
+def test_a_part_is_read_by_one_ranged_request(double, store, listed):
+    assert store.read_part(listed, 5, 300) == DATA[5:300]
+    assert double.requests == ["download"]
+
+
+@pytest.mark.parametrize(
+    ("act", "failure"),
+    [
+        (lambda double: double.put("x.jpg", DATA), Failure.CHANGED),
+        (lambda double: double.delete("x.jpg"), Failure.NOT_FOUND),
+        (lambda double: double.fail("download", 404), Failure.CHANGED),
+        (lambda double: double.fail("download", 403), Failure.FORBIDDEN),
+        (lambda double: double.fail("download", 500, times=9), Failure.READ_ERROR),
+        (lambda d: d.fail("download", gcs_double.CUT, times=9), Failure.READ_ERROR),
+    ],
+)
+def test_a_part_that_cannot_be_read_fails_like_a_whole_object(
+    double, store, listed, act, failure
+):
+    act(double)
+    with pytest.raises(ImageFailure) as caught:
+        store.read_part(listed, 5, 300)
+    assert caught.value.failure is failure
+    require_discreet(str(caught.value))
+
+
 def test_a_read_of_no_listed_generation_asks_for_the_current_one(double, store, listed):
     double.put("x.jpg", b"newer")
     data, found = store.read(listed.uri, listed=None, max_bytes=9)

@@ -1,0 +1,48 @@
+"""One `--input` of a run, resolved."""
+
+import dataclasses
+import enum
+
+import pyarrow as pa
+
+
+class InputError(ValueError):
+    """An input that cannot be listed; one line says which and what would help."""
+
+
+class InputKind(enum.StrEnum):
+    """How the images of an input are found."""
+
+    IMAGE = "image"
+    SHARD = "file of images"
+    FOLDER = "folder"
+    GLOB = "glob"
+    NUMBERED = "numbered files"
+    URI_LIST = "list of URIs"
+    CSV = "CSV manifest"
+    PARQUET = "Parquet manifest"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Input:
+    """One `--input`, resolved.
+
+    Attributes:
+      number: Place among the inputs; of repeated images the first is kept.
+      uri: Folder, image, file of images, glob, list or manifest.
+      kind: How its images are found.
+      uri_column: The manifest's column that names the images.
+      image_column: Column or feature that holds images; None means the usual names.
+      carried: The other columns, of a manifest or of the files of images.
+      carried_names: Names of the carried columns of all inputs together, in order.
+      buckets: Buckets that a list may name.
+    """
+
+    number: int
+    uri: str
+    kind: InputKind
+    uri_column: str = "uri"
+    image_column: str | None = None
+    carried: tuple[pa.Field, ...] = ()
+    carried_names: tuple[str, ...] = ()
+    buckets: frozenset[str] = frozenset()

@@ -1,0 +1,192 @@
+"""What the user named, found out before the job starts."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+
+from pipelines.scoring.allowed_buckets import buckets_of
+from pipelines.scoring.inputs.img2dataset_ledger import is_img2dataset
+from pipelines.scoring.inputs.input import Input, InputError, InputKind
+from pipelines.scoring.inputs.list_input import list_input
+from pipelines.scoring.inputs.list_shard import list_shard, shard_fields
+from pipelines.scoring.inputs.manifests import manifest_fields, manifest_schema
+from pipelines.scoring.inputs.numbered_files import count_numbered, is_numbered
+from pipelines.scoring.inputs.parquet_shard import find_image_column
+from pipelines.scoring.inputs.shard import Shard, ShardFormat, shard_format_of
+from pipelines.storage import has_magic, resolve, storage_for
+from pipelines.storage.uris import without_secrets
+from schemas.failures import ImageFailure
+
+_SHARDS_LOOKED_INTO = 10
+_KINDS_BY_SUFFIX = {
+    ".csv": InputKind.CSV,
+    ".tsv": InputKind.CSV,
+    ".parquet": InputKind.PARQUET,
+    ".txt": InputKind.URI_LIST,
+}
+
+
+def resolve_inputs(
+    uris: Sequence[str],
+    *,
+    uri_column: str,
+    image_column: str | None = None,
+    allowed: Iterable[str] = (),
+) -> tuple[Input, ...]:
+    """Find out what each `--input` is.
+
+    What exists under exactly the given name is taken literally, even if the name looks
+    like a glob.
+
+    Args:
+      uris: As the user gave them; relative paths are relative to the current folder.
+      uri_column: Column of manifests that names the images.
+      image_column: Column or feature of files that hold images; None means the usual
+        names.
+      allowed: URIs whose buckets lists may name, besides those of the inputs.
+
+    Raises:
+      InputError: If an input does not exist, is empty, or cannot be read as what it is.
+      StorageError: If the store cannot be reached.
+    """
+    inputs = [
+        _resolve_input(number, uri, uri_column, image_column)
+        for number, uri in enumerate(uris)
+    ]
+    buckets = buckets_of([*(one.uri for one in inputs), *allowed])
+    inputs = [_with_shards(dataclasses.replace(one, buckets=buckets)) for one in inputs]
+    names = tuple(field.name for field in carried_fields(inputs))
+    inputs = [dataclasses.replace(one, carried_names=names) for one in inputs]
+    for one in inputs:
+        _require_images(one)
+    return tuple(inputs)
+
+
+def carried_fields(inputs: Sequence[Input]) -> tuple[pa.Field, ...]:
+    """Return the carried columns of all inputs together, in order of first mention.
+
+    Raises:
+      InputError: If two inputs have a column of one name but of different types.
+    """
+    fields: dict[str, pa.Field] = {}
+    for one in inputs:
+        for field in one.carried:
+            known = fields.setdefault(field.name, field)
+            if known.type != field.type:
+                raise InputError(
+                    f"column {field.name!r} is {field.type} in {one.uri} but "
+                    f"{known.type} in another input; give it one type or another name"
+                )
+    return tuple(fields.values())
+
+
+def _resolve_input(
+    number: int, text: str, uri_column: str, image_column: str | None
+) -> Input:
+    try:
+        uri = resolve(text, base=None)
+    except ImageFailure as failure:
+        told = without_secrets(text)
+        raise InputError(f"--input {told}: {failure.detail}") from failure
+    kind, uri = _kind_of(text, uri, uri_column, image_column)
+    carried = ()
+    if kind in (InputKind.CSV, InputKind.PARQUET):
+        carried = manifest_fields(uri, kind, uri_column)
+    return Input(
+        number=number,
+        uri=uri,
+        kind=kind,
+        uri_column=uri_column,
+        image_column=image_column,
+        carried=carried,
+    )
+
+
+def _kind_of(
+    text: str, uri: str, uri_column: str, image_column: str | None
+) -> tuple[InputKind, str]:
+    """Return what an input is, and its URI, which for a folder ends with a slash."""
+    storage = storage_for(uri)
+    if storage.stat(uri) is not None and not uri.endswith("/"):
+        return _kind_of_file(uri, uri_column, image_column), uri
+    folder = uri if uri.endswith("/") else f"{uri}/"
+    if storage.is_folder(folder):
+        return InputKind.FOLDER, folder
+    if has_magic(uri):
+        return InputKind.GLOB, uri
+    if is_numbered(uri):
+        count_numbered(uri)
+        return InputKind.NUMBERED, uri
+    raise InputError(
+        f"--input {text}: there is no such file or folder; a glob needs *, ? or [...], "
+        "numbered files need {000..010}"
+    )
+
+
+def _kind_of_file(uri: str, uri_column: str, image_column: str | None) -> InputKind:
+    suffix = uri[uri.rfind(".") :].lower() if "." in uri else ""
+    kind = _KINDS_BY_SUFFIX.get(suffix)
+    if kind is InputKind.PARQUET:
+        schema = manifest_schema(uri, kind)
+        if uri_column not in schema.names and _holds_images(schema, image_column):
+            return InputKind.SHARD
+    if kind:
+        return kind
+    return InputKind.SHARD if shard_format_of(uri) else InputKind.IMAGE
+
+
+def _holds_images(schema: pa.Schema, image_column: str | None) -> bool:
+    try:
+        column = find_image_column(schema, image_column)
+    except ImageFailure:
+        return True  # which listing will tell
+    return column is not None or is_img2dataset(schema)
+
+
+def _with_shards(one: Input) -> Input:
+    """Add the columns of the first shard, if shards are what is named first.
+
+    A shard that cannot be read has no say: its row will tell.
+    """
+    known = {field.name for field in one.carried}
+    for shard in itertools.islice(list_input(one), _SHARDS_LOOKED_INTO):
+        if not isinstance(shard, Shard):
+            break
+        fields = shard_fields(shard)
+        if fields is not None:
+            _require_no_manifest(one, shard)
+            own = [field for field in fields if field.name not in known]
+            return dataclasses.replace(one, carried=(*one.carried, *own))
+    return one
+
+
+def _require_no_manifest(one: Input, shard: Shard) -> None:
+    if one.kind is InputKind.GLOB and shard.format is ShardFormat.PARQUET:
+        schema = manifest_schema(shard.uri, InputKind.PARQUET)
+        if one.uri_column in schema.names:
+            raise InputError(
+                f"--input {one.uri}: {shard.uri} is a manifest, as it has a column "
+                f"{one.uri_column!r}; name every manifest by an --input of its own"
+            )
+
+
+def _require_images(one: Input) -> None:
+    """Refuse an input that names nothing, or only shards that hold nothing.
+
+    Raises:
+      InputError: If it does, or if it is one shard that cannot be read at all.
+    """
+    shard_count = 0
+    for named in itertools.islice(list_input(one), _SHARDS_LOOKED_INTO):
+        if not isinstance(named, Shard):
+            return
+        first = next(list_shard(named), None)
+        if first and first.refusal and first.uri == one.uri:
+            raise InputError(f"--input {one.uri}: {first.refusal[1]}")
+        if first:
+            return
+        shard_count += 1
+    if shard_count < _SHARDS_LOOKED_INTO:
+        raise InputError(f"--input {one.uri} ({one.kind}) names no images")
