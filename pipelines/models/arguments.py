@@ -46,7 +46,11 @@ def add_program(programs: Any, name: str) -> None:
         description="Verify a model file and print its card and digest.",
         epilog="Example: musiq models inspect koniq.safetensors",
     )
-    inspecting.add_argument("file", metavar="FILE", help="a .safetensors model file")
+    inspecting.add_argument(
+        "file",
+        metavar="FILE",
+        help="a .safetensors model file, FOLDER@latest or FOLDER@VERSION, or `builtin`",
+    )
     inspecting.add_argument(
         "--json", action="store_true", help="print JSON instead of a table"
     )

@@ -22,7 +22,10 @@ from musiq_core.published_checkpoint import (
 )
 from musiq_core.self_test import reference_scores
 from pipelines.arguments import UsageError, printable, refuse_unknown
+from pipelines.models.built_in import read_model_bytes
+from pipelines.models.versions import model_uri
 from pipelines.storage import StorageError, storage_for
+from schemas.failures import ImageFailure
 from schemas.model_card import ModelCardError
 
 _LICENCE = (
@@ -36,7 +39,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
     refuse_unknown(f"musiq models {args.action}", rest, args.flags)
     try:
         return import_checkpoint(args) if args.action == "import" else inspect(args)
-    except StorageError as error:
+    except (StorageError, ImageFailure) as error:
         raise UsageError(str(error)) from error
 
 
@@ -75,8 +78,10 @@ def import_checkpoint(args: argparse.Namespace) -> int:
 
 def inspect(args: argparse.Namespace) -> int:
     """Verify a model file and print what it says of itself."""
-    model = load_model(args.file)
+    uri = model_uri(args.file)
+    model = load_model(uri)
     facts = {
+        "uri": uri,
         "digest": model.digest,
         "parameters": sum(array.size for array in model.parameters.values()),
         **dataclasses.asdict(model.card),
@@ -102,7 +107,9 @@ def load_model(uri: str) -> Model:
       UsageError: If it cannot be read or must not be used, naming the file.
     """
     try:
-        return read_model_file(read_whole(uri))
+        return read_model_file(read_model_bytes(uri))
+    except StorageError as error:
+        raise UsageError(str(error)) from error
     except ModelFileError as error:
         raise UsageError(f"model file {uri}: {error}") from error
 
