@@ -44,13 +44,13 @@ PUBLISHED_DATASETS = {
 
 
 def read_published_checkpoint(
-    file: BinaryIO, *, output_count: int
+    file: BinaryIO, *, output_count: int | None
 ) -> tuple[dict[str, np.ndarray], ModelConfig]:
     """Read a published `.npz` checkpoint.
 
     Args:
       file: The open archive, seekable.
-      output_count: Outputs that the head must have.
+      output_count: Outputs that the head must have; None for any.
 
     Returns:
       float32 arrays by full name without the prefix, and the architecture: the
@@ -106,7 +106,7 @@ def _read_headers(
 
 
 def _published_config(
-    headers: dict[str, tuple[tuple[int, ...], np.dtype]], output_count: int
+    headers: dict[str, tuple[tuple[int, ...], np.dtype]], output_count: int | None
 ) -> ModelConfig:
     """Tell the published variants apart by their scale embedding and head."""
     for name, rank in ((_SCALE_EMBEDDING, 3), (_HEAD, 2)):
@@ -120,13 +120,13 @@ def _published_config(
             "have 3 (multi-scale) or 1 (single-scale)"
         )
     found_outputs = headers[_HEAD][0][1]
-    if found_outputs != output_count:
+    if output_count not in (None, found_outputs):
         raise ModelFileError(
             f"the head has {found_outputs} outputs, this data set's models have "
             f"{output_count}: is --dataset right?"
         )
     return published_config(
-        scales=scales_by_rows[scale_rows], output_count=output_count
+        scales=scales_by_rows[scale_rows], output_count=found_outputs
     )
 
 

@@ -1,4 +1,4 @@
-"""The golden models that several test files share, on the CPU wherever tests run."""
+"""What several test files share: golden models, object stores; on the CPU anywhere."""
 
 import os
 
@@ -6,7 +6,7 @@ import pytest
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-from helpers import golden_models
+from helpers import gcs_emulator, golden_models, s3_emulator
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +19,17 @@ def golden_model():
 def golden_scorer():
     """A function from a golden variant's name to its compiled scorer."""
     return golden_models.golden_scorer
+
+
+@pytest.fixture(scope="session")
+def gcs():
+    """The one emulator of gs://; this process's client, once made, knows no other."""
+    with gcs_emulator.running_emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """The one emulator of s3://."""
+    with s3_emulator.running_emulator() as emulator:
+        yield emulator

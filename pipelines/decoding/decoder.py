@@ -97,7 +97,7 @@ class Decoder:
         return connection.recv_bytes()
 
     def _start(self) -> Connection:
-        mine, theirs = (Connection(end.detach()) for end in socket.socketpair())
+        mine, theirs = map(_connection, socket.socketpair())
         limits = {
             "memory_bytes": self._limits.memory_bytes,
             "cpu_seconds": int(self._limits.seconds) + 2,
@@ -135,6 +135,16 @@ class Decoder:
             )
         name = signal.Signals(-code).name if code and code < 0 else f"exit {code}"
         return ImageFailure(Failure.DECODER_CRASH, f"the decoder died ({name})")
+
+
+def _connection(end: socket.socket) -> Connection:
+    """Make a connection, which waits for data whatever sockets do by default.
+
+    Beam sets a default timeout when it looks for Google credentials; a socket with a
+    timeout does not block, and a connection cannot read from it.
+    """
+    end.setblocking(True)
+    return Connection(end.detach())
 
 
 def _bare_environment() -> dict[str, str]:

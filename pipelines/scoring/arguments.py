@@ -1,9 +1,10 @@
 """The arguments of `musiq score`; light, so that help answers at once."""
 
 import argparse
+import sys
 from typing import Any
 
-from pipelines.arguments import ArgumentParser, UsageError, flags_of, positive, share
+from pipelines.arguments import ArgumentParser, flags_of, positive, share
 
 _EPILOG = """\
 Beam's own options (--runner, --temp_location, ...) are passed through.
@@ -13,12 +14,6 @@ scored.
 
 Example: musiq score --input photos/ --output ledger/ --model koniq.safetensors
 """
-
-_NO_MODEL = (
-    "no --model given; fetch a published checkpoint such as koniq_ckpt.npz from the "
-    "authors' bucket gs://gresearch/musiq, run `musiq models import koniq_ckpt.npz "
-    "--dataset koniq --output koniq.safetensors`, then add --model koniq.safetensors"
-)
 
 
 def add_program(programs: Any, name: str) -> None:
@@ -37,8 +32,9 @@ def add_program(programs: Any, name: str) -> None:
         required=True,
         metavar="X",
         help="a folder, an image, a glob such as 'photos/**/*.jpg', a .txt list of "
-        "URIs, or a .csv, .tsv or .parquet manifest; on local disk, gs:// or s3://; "
-        "may be repeated",
+        "URIs, or a .csv, .tsv or .parquet manifest; files of images: WebDataset tar "
+        "shards, Parquet with image bytes, TFRecords, one or many such as "
+        "'shards/{0000..0099}.tar'; on local disk, gs:// or s3://; may be repeated",
     )
     parser.add_argument(
         "--output",
@@ -52,15 +48,24 @@ def add_program(programs: Any, name: str) -> None:
         action="append",
         default=[],
         metavar="[NAME=]FILE",
-        help="a model file (see `musiq models import`); NAME becomes the column "
-        "musiq_NAME, by default the name in the model card; may be repeated: "
-        "photos are decoded once for all models",
+        help="`builtin`, the small model that comes with the package and is taken if "
+        "none is named; a model file (see `musiq models import`), or the folder of a "
+        "published model with @latest or a version, such as gs://bucket/koniq@3; a run "
+        "keeps the file that it started with. NAME becomes the column musiq_NAME, by "
+        "default the name in the model card. May be repeated: photos are decoded once "
+        "for all models",
     )
     parser.add_argument(
         "--uri_column",
         default="uri",
         metavar="COLUMN",
         help="column of a manifest that names the images (default: uri)",
+    )
+    parser.add_argument(
+        "--image_column",
+        metavar="COLUMN",
+        help="column of a Parquet file, or feature of a TFRecord, that holds the "
+        "images (default: image, jpg, image/encoded and the like)",
     )
     parser.add_argument(
         "--allow_bucket",
@@ -164,8 +169,15 @@ def add_program(programs: Any, name: str) -> None:
 
 
 def _run(args: argparse.Namespace, rest: list[str]) -> int:
+    from pipelines.models.built_in import BUILT_IN
+
     if not args.models:
-        raise UsageError(_NO_MODEL)
+        args.models = [BUILT_IN]
+        print(
+            "musiq score: no --model given, so the built-in one scores; "
+            "`musiq models inspect builtin` tells what it is good for",
+            file=sys.stderr,
+        )
     from pipelines.compilation_cache import use_compilation_cache
 
     use_compilation_cache()

@@ -16,16 +16,20 @@ from apache_beam.runners.runner import PipelineResult
 from musiq_core.model_file import ModelFileError
 from pipelines.arguments import UsageError, printable
 from pipelines.engines import (
-    is_embedded,
+    engine_of,
+    follow_job,
     is_worker_death,
+    label_models,
     limit_to_one_thread,
     make_runner,
     one_line_cause,
     parse_beam_options,
+    refusal,
+    require_engine,
 )
 from pipelines.ledger_folder import LedgerFolderError, read_manifest
 from pipelines.scoring.config import ScoringConfig
-from pipelines.scoring.configure import build_config
+from pipelines.scoring.configure import build_config, job_facts
 from pipelines.scoring.device import Device, DeviceError, require_device, use_device
 from pipelines.scoring.flow import score_photos
 from pipelines.scoring.inputs import InputError
@@ -53,15 +57,17 @@ _KNOWN_ERRORS = (
 def run(args: argparse.Namespace, rest: list[str]) -> int:
     """Score the inputs and return the exit code."""
     options = parse_beam_options("musiq score", rest, args.flags)
-    embedded = is_embedded(options)
+    engine = engine_of(options)
     device = Device(args.device)
-    if embedded:
+    require_engine(options, job_facts(args))
+    if engine.is_on_this_machine:
         _set_up_device(device, args.workers)
     with contextlib.ExitStack() as stack:
         folder = None
-        if embedded:
+        if engine.is_on_this_machine:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="musiq-"))
         config = build_config(args, progress_folder=folder)
+        label_models(options, {m.name: m.digest for m in config.ledger_models})
         _warn_if_nothing_can_be_marked(config)
         workers = args.workers or (1 if device.is_accelerator else os.cpu_count() or 1)
         started = time.monotonic()
@@ -71,8 +77,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
             result = run_job(config, options, workers=workers)
         except (Exception, KeyboardInterrupt) as error:
             return _report_failure(error)
-    if not embedded:
-        print(f"submitted run {config.run_id}", file=sys.stderr)
+    if engine.is_submitted:
         return 0
     summary = RunSummary.of(
         config,
@@ -104,7 +109,7 @@ def _set_up_device(device: Device, workers: int | None) -> None:
 def run_job(
     config: ScoringConfig, options: PipelineOptions, *, workers: int
 ) -> PipelineResult | None:
-    """Build the job and run it; the embedded engine has finished when this returns.
+    """Build the job and run it, to its end if its engine has the launcher wait.
 
     When a worker process of the embedded engine dies, or the run's counts show that the
     engine has lost a message on its way, the job starts again: planning finds the
@@ -116,7 +121,9 @@ def run_job(
         pipeline = beam.Pipeline(make_runner(options, workers=workers), options)
         score_photos(pipeline, config)
         try:
-            return pipeline.run()
+            result = pipeline.run()
+            follow_job("musiq score", options, result)
+            return result
         except Exception as error:
             if one_line_cause(error, (CountsError,)):
                 reason = "the engine lost some of its data"
@@ -140,12 +147,12 @@ def run_job(
 
 
 def read_counters(result: PipelineResult) -> dict[str, int]:
-    """Return the committed values of the job's counters by name."""
+    """Return the job's counters by name; engines give none that stayed at zero."""
     counters = result.metrics().query()["counters"]
     totals: dict[str, int] = {}
     for counter in counters:
         name = counter.key.metric.name
-        totals[name] = totals.get(name, 0) + counter.result
+        totals[name] = totals.get(name, 0) + (counter.result or 0)
     return totals
 
 
@@ -173,7 +180,7 @@ def _report_failure(error: BaseException) -> int:
     if too_many := one_line_cause(error, (FailureBudgetError,)):
         print(f"musiq score: error: {printable(too_many)}", file=sys.stderr)
         return 3
-    cause = one_line_cause(error, _KNOWN_ERRORS)
+    cause = one_line_cause(error, _KNOWN_ERRORS) or refusal(error)
     if is_worker_death(error):
         cause = (
             "worker processes keep dying, perhaps for want of memory; nothing was "

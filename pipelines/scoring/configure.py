@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from musiq_core.image import DecodeConfig
 from pipelines.arguments import UsageError
 from pipelines.decoding import DecoderLimits
+from pipelines.engines import JobFacts
 from pipelines.ledger_folder import (
     LedgerFolderError,
     newest_manifest_number,
     read_manifest,
 )
+from pipelines.models.built_in import BUILT_IN
 from pipelines.models.command import load_model
+from pipelines.models.versions import model_uri
 from pipelines.scoring.allowed_buckets import buckets_of
 from pipelines.scoring.config import ScoringConfig, ScoringModel
 from pipelines.scoring.device import Device
@@ -35,6 +38,23 @@ from schemas.manifest import Manifest
 from schemas.model_card import require_model_name
 
 
+def job_facts(args: argparse.Namespace) -> JobFacts:
+    """Return what the job's engine must know of it before anything is read.
+
+    Raises:
+      UsageError: If no store can hold a name.
+    """
+    models = [_name_and_file(argument)[1] for argument in args.models]
+    named = [args.output, *args.inputs, *(m for m in models if m != BUILT_IN)]
+    try:
+        uris = tuple(resolve(one, base=None) for one in named)
+    except ImageFailure as error:
+        raise UsageError(str(error)) from error
+    return JobFacts(
+        pipeline="musiq-score", output=uris[0], uris=uris, device=args.device
+    )
+
+
 def build_config(
     args: argparse.Namespace, *, progress_folder: str | None
 ) -> ScoringConfig:
@@ -48,7 +68,10 @@ def build_config(
         output = resolve(args.output, base=None)
         buckets = [_bucket(argument) for argument in args.allow_buckets]
         inputs = resolve_inputs(
-            args.inputs, uri_column=args.uri_column, allowed=[output, *buckets]
+            args.inputs,
+            uri_column=args.uri_column,
+            image_column=args.image_column,
+            allowed=[output, *buckets],
         )
         _require_apart(output, inputs)
         number = newest_manifest_number(output)
@@ -105,16 +128,18 @@ def previous_of(manifest: Manifest, config: ScoringConfig) -> PreviousState | No
 def read_models(arguments: Sequence[str]) -> tuple[ScoringModel, ...]:
     """Read every `[NAME=]FILE` once: a bad file stops the job before it starts.
 
+    `FOLDER@latest` becomes the file that is the latest now, for the whole run.
+
     Raises:
       UsageError: If a file cannot be used, or two models would have one name.
       ModelCardError: If a name cannot name a column.
     """
     models: dict[str, ScoringModel] = {}
     for argument in arguments:
-        named = re.fullmatch(r"([A-Za-z0-9_-]+)=(.+)", argument, re.DOTALL)
-        uri = resolve(named[2] if named else argument, base=None)
+        given_name, file = _name_and_file(argument)
+        uri = model_uri(file)
         model = load_model(uri)
-        name = require_model_name(named[1] if named else model.card.name)
+        name = require_model_name(given_name or model.card.name)
         if name in models:
             raise UsageError(
                 f"two models would be called {name!r}; name them apart: "
@@ -129,6 +154,12 @@ def read_models(arguments: Sequence[str]) -> tuple[ScoringModel, ...]:
             uri=uri, columns=columns, config=model.config, card=model.card
         )
     return tuple(models.values())
+
+
+def _name_and_file(argument: str) -> tuple[str | None, str]:
+    """Divide `[NAME=]FILE`."""
+    named = re.fullmatch(r"([A-Za-z0-9_-]+)=(.+)", argument, re.DOTALL)
+    return (named[1], named[2]) if named else (None, argument)
 
 
 def _bucket(argument: str) -> str:

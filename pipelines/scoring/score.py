@@ -17,12 +17,12 @@ from musiq_core.patches import Patches
 from musiq_core.scorer import Scorer, ScorerStatistics
 from musiq_core.scores import is_finite
 from musiq_core.self_test import check_self_test
+from pipelines.models.built_in import read_model_bytes
 from pipelines.scoring.config import ScoringConfig, ScoringModel
 from pipelines.scoring.counters import count_rows, count_work
 from pipelines.scoring.device import Device, make_scorer, require_device
 from pipelines.scoring.prepare import PreparedImage
 from pipelines.scoring.progress import ProgressCounter
-from pipelines.storage import storage_for
 from schemas.failures import Failure
 from schemas.ledger import LedgerRow
 
@@ -37,8 +37,7 @@ def load_scorer(model: ScoringModel, device: Device) -> Scorer:
       ModelFileError: If the file is damaged or no longer the one the run started with,
         or if the model fails the file's self-test.
     """
-    with storage_for(model.uri).open_read(model.uri) as file:
-        found = read_model_file(file.read())
+    found = read_model_file(read_model_bytes(model.uri))
     if found.digest != model.columns.digest:
         raise ModelFileError(
             f"{model.uri} was replaced while the run was going on: it started with "

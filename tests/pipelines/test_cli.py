@@ -87,12 +87,3 @@ def test_a_scoring_install_brings_no_training_packages():
     pinned = re.findall(r"^[a-z].*$", lock, re.MULTILINE)
     assert pinned
     assert all("==" in line and line.endswith("\\") for line in pinned)
-
-
-def test_musiq_train_says_that_it_is_to_come():
-    code = "import sys; from training.cli import main; sys.exit(main())"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT
-    )
-    assert done.returncode == 2
-    assert "this version scores only" in done.stderr

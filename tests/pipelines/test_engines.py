@@ -4,10 +4,14 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from pipelines.arguments import UsageError
 from pipelines.engines import (
+    Engine,
+    JobFacts,
+    engine_of,
     is_embedded,
     make_runner,
     one_line_cause,
     parse_beam_options,
+    require_engine,
 )
 from pipelines.storage import StorageError
 
@@ -30,6 +34,41 @@ def test_workers_are_told_the_options():
 def test_unknown_runners_are_told():
     with pytest.raises(UsageError, match="--runner NoRunner cannot be used"):
         make_runner(PipelineOptions(["--runner=NoRunner"]), workers=1)
+
+
+@pytest.mark.parametrize(
+    ("runner", "engine"),
+    [
+        ("DataflowRunner", Engine.DATAFLOW),
+        ("dataflow", Engine.DATAFLOW),
+        ("apache_beam.runners.portability.prism_runner.PrismRunner", Engine.PRISM),
+        ("flinkrunner", Engine.FLINK),
+        ("EmbeddedRunner", Engine.EMBEDDED),
+        ("SparkRunner", Engine.OTHER),
+    ],
+)
+def test_engines_are_known_by_every_name_that_beam_takes(runner, engine):
+    assert engine_of(PipelineOptions([f"--runner={runner}"])) is engine
+
+
+def refusal_of(*arguments: str) -> str:
+    job = JobFacts(pipeline="musiq-score", output="/ledger", uris=())
+    with pytest.raises(UsageError) as raised:
+        require_engine(PipelineOptions(list(arguments)), job)
+    return str(raised.value)
+
+
+def test_an_engine_that_loses_rows_is_refused_with_the_reason():
+    dask = "apache_beam.runners.dask.dask_runner.DaskRunner"
+    assert "loses rows without a word" in refusal_of(f"--runner={dask}")
+
+
+def test_prism_is_not_downloaded_in_silence(tmp_path):
+    (tmp_path / "prism").write_text("no program")
+    assert "needs --prism_location" in refusal_of("--runner=PrismRunner")
+    for name, message in (("absent", "no such file"), ("prism", "is not a program")):
+        location = f"--prism_location={tmp_path / name}"
+        assert message in refusal_of("--runner=PrismRunner", location)
 
 
 def test_arguments_that_nobody_knows_are_refused_with_the_nearest():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -128,6 +129,19 @@ def test_a_child_that_dies_costs_the_image_it_was_decoding(how):
     assert how.name in caught.value.detail
     assert_still_decodes(decoder)
     decoder.close()
+
+
+def test_a_default_timeout_of_sockets_changes_nothing():
+    """Beam's search for Google credentials leaves one behind in the worker."""
+    large = encoded(noise(700, 900))
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(60)
+    decoder = Decoder(CONFIG, DecoderLimits())
+    try:
+        assert decoder.prepare(large).facts == prepare(large, CONFIG).facts
+    finally:
+        socket.setdefaulttimeout(before)
+        decoder.close()
 
 
 def test_more_memory_than_allowed_is_too_large():

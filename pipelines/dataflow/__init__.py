@@ -1,0 +1,1 @@
+"""What runs `musiq score` as a scheduled Dataflow job: container, template, runbook."""

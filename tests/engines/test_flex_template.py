@@ -1,0 +1,185 @@
+"""The Flex Template: metadata, launch bodies and container agree with the command."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from google.cloud import dataflow as api
+from google.protobuf import json_format
+from helpers.run_musiq import ROOT
+
+from pipelines.cli import build_parser
+from pipelines.dataflow.metadata import template_metadata
+from pipelines.dataflow.template_parameters import (
+    LOCAL_ONLY,
+    score_parameters,
+    template_parameters,
+    to_arguments,
+)
+from pipelines.engines.dataflow_workers import profile_for
+from pipelines.storage import storage_for
+
+FOLDER = ROOT / "pipelines" / "dataflow"
+REGEXES = {p.name: p.regex for p in template_parameters()}
+
+
+def parse(message, value: dict):
+    """Parse strictly: an unknown field or a wrong kind of value raises."""
+    return json_format.ParseDict(value, message.pb()())
+
+
+def body(name: str) -> dict:
+    return json.loads((FOLDER / name).read_text())
+
+
+def test_the_metadata_is_that_of_the_commands_arguments():
+    assert body("metadata.json") == template_metadata(), (
+        "run python -m pipelines.dataflow.metadata > pipelines/dataflow/metadata.json"
+    )
+
+
+def test_every_argument_is_a_parameter_or_means_this_machine():
+    flags = build_parser().parse_args(["score", "--input=x", "--output=y"]).flags
+    names = {flag[2:] for flag in flags}
+    assert names == {p.name for p in score_parameters()} | LOCAL_ONLY
+
+
+def test_dataflow_takes_the_metadata():
+    metadata = parse(api.TemplateMetadata, template_metadata())
+    assert len(metadata.parameters) == len(REGEXES)
+    for parameter in metadata.parameters:
+        assert parameter.help_text
+        assert parameter.regexes
+    with pytest.raises(json_format.ParseError):
+        parse(api.TemplateMetadata, {"parameters": [{"paramType": "TXT"}]})
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("input", ["gs://b/p/", "s3://b/[ab] c/*.jpg", '["gs://a", "gs://b"]'],
+         ["photos/", "/srv", "[gs://a]", "", "http://b/x"]),
+        ("output", ["gs://b/ledger"], ["ledger", '["gs://a"]', "gs://"]),
+        ("model", ["builtin", "gs://b/m@latest", "ava=gs://b/m", '["gs://a"]'],
+         ["m.safetensors", "=gs://b/m", ""]),
+        ("allow_bucket", ["gs://b", "s3://b/"], ["b", "gs://b/folder"]),
+        ("device", ["cpu", "gpu", "tpu"], ["GPU", "cuda", ""]),
+        ("max_pixels", ["1", "67108864"], ["0", "-1", "1e6", "many"]),
+        ("decode_timeout_seconds", ["10", "0.5", "10.0"], ["0", "-1", "", "ten"]),
+        ("max_failure_rate", ["0", "0.05", "1", "1.0"], ["1.5", "-0.1", "5%"]),
+        ("rescore", ["true", "false"], ["yes", "1", ""]),
+        ("max_num_workers", ["20"], ["0", "x"]),
+        ("dataflow_service_options",
+         ["worker_accelerator=type:nvidia-tesla-t4;count:1", "use_x"], ["=", ""]),
+    ],
+)  # fmt: skip
+def test_regexes_let_good_values_through_alone(name, good, bad):
+    for value in good:
+        assert re.search(REGEXES[name], value), value
+    for value in bad:
+        assert not re.search(REGEXES[name], value), value
+
+
+def test_defaults_of_the_command_pass_the_regexes():
+    defaults = build_parser().parse_args(["score", "--input=x", "--output=y"])
+    for name in REGEXES.keys() & vars(defaults).keys():
+        value = getattr(defaults, name)
+        if value is not None and name not in ("output",):
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            assert re.search(REGEXES[name], text), name
+
+
+def test_a_launchers_values_become_the_command_line():
+    launched = [
+        '--input=["gs://a/x y/", "gs://b/"]',
+        "--model=ava=gs://m/ava",
+        "--rescore=true",
+        "--output=gs://a/ledger",
+        "--labels={'team': 'photos'}",
+        "--runner=DataflowRunner",
+        "--streaming",
+    ]
+    assert to_arguments(launched) == [
+        "--input=gs://a/x y/",
+        "--input=gs://b/",
+        *launched[1:2],
+        "--rescore",
+        *launched[3:],
+    ]
+    assert to_arguments(["--rescore=false"]) == []
+    for wrong in ("--rescore=yes", '--input=["gs://a"', "--model=[1]"):
+        with pytest.raises(ValueError, match=wrong.partition("=")[0]):
+            to_arguments([wrong])
+
+
+@pytest.mark.parametrize("name", ["launch_scheduler.json", "launch_airflow.json"])
+def test_dataflow_takes_the_launch_bodies(name):
+    launch = body(name)["launchParameter"]
+    parse(api.LaunchFlexTemplateRequest, body(name))
+    given = launch["parameters"]
+    for parameter, value in given.items():
+        assert re.search(REGEXES[parameter], value), parameter
+    assert {p.name for p in score_parameters() if not p.is_optional} <= given.keys()
+    profile = profile_for(given.get("device", "cpu"))
+    assert launch["environment"]["machineType"] == profile.machine_type
+    assert launch["environment"]["diskSizeGb"] == profile.disk_size_gb
+    assert given["max_num_workers"] == str(profile.max_workers)
+    assert "@sha256:" in launch["environment"]["sdkContainerImage"]
+    assert "team" in launch["environment"]["additionalUserLabels"]
+
+
+def dockerfile() -> str:
+    return (FOLDER / "Dockerfile").read_text()
+
+
+def test_the_container_has_what_is_locked_and_no_tensorflow():
+    lock = (ROOT / "requirements.lock").read_text()
+    beam = re.search(r"^apache-beam==(\S+)", lock, re.MULTILINE)[1]
+    assert f"ARG BEAM={beam}\n" in dockerfile()
+    for name in ("requirements.lock", "requirements-gpu.lock"):
+        assert name in dockerfile()
+        assert "tensorflow" not in (ROOT / name).read_text()
+    assert "google-cloud-dataflow-client==" in lock
+    assert dockerfile().count("--require-hashes") == 2
+    assert "FLEX_TEMPLATE_PYTHON_REQUIREMENTS_FILE" not in dockerfile()
+
+
+def test_the_gpu_lock_has_the_versions_of_the_lock():
+    def pins(name):
+        lock = (ROOT / name).read_text()
+        return set(re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE))
+
+    common, gpu = pins("requirements.lock"), pins("requirements-gpu.lock")
+    assert "jax-cuda13-plugin" in dict(gpu)
+    for name, version in gpu:
+        assert name not in dict(common) or (name, version) in common
+
+
+@pytest.mark.engines
+def test_the_launchers_command_writes_the_job_that_the_service_starts(
+    arguments, scene, dataflow, gcs
+):
+    """Run what the image's launcher runs, by the environment of the Dockerfile."""
+    told = re.search(r"FLEX_TEMPLATE_PYTHON_PY_FILE=/template/(\S+)", dockerfile())[1]
+    flags = dict(zip(arguments[1::2], arguments[2::2], strict=True))
+    flags["--input"] = json.dumps([flags["--input"]])
+    flags |= {"--rescore": "true", "--labels": "{'team': 'photos'}"}
+    flags["--template_location"] = f"{scene}/temp/template_launches/1/job_object"
+    done = subprocess.run(
+        [sys.executable, ROOT / told, *(f"{k}={v}" for k, v in flags.items())],
+        capture_output=True,
+        text=True,
+        env=os.environ | gcs.env | {"PYTHONPATH": str(ROOT)},
+        cwd=Path("/"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no job was started" in done.stderr
+    uri = flags["--template_location"]
+    with storage_for(uri).open_read(uri) as file:
+        job = json.load(file)
+    assert job["labels"]["team"] == "photos"
+    parse(api.Job, job)
