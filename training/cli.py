@@ -1,19 +1,73 @@
-"""The `musiq-train` command."""
+"""The `musiq-train` command: one subcommand a program.
 
+Only argument definitions are imported here; each program's own imports, which take
+seconds, happen when it runs.
+"""
+
+import argparse
+import importlib
+import os
 import sys
 from collections.abc import Sequence
 
+from schemas.arguments import ArgumentParser, UsageError, accept_hyphens, printable
+from training.errors import Preempted, ProcessLost, TrainingDiverged
+
+PROGRAMS = {
+    "run": "training.run_arguments",
+    "evaluate": "training.evaluate_arguments",
+    "publish": "training.publish_arguments",
+    "builtin": "training.builtin_arguments",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Say that this version has no training program, and return 2.
+    """Run one subcommand and return its exit code.
 
     Args:
-      argv: Ignored.
+      argv: Arguments without the program's name; those of the process by default.
+
+    Returns:
+      0 done, 1 failed, 2 wrong arguments, 143 told to stop and saved.
     """
-    del argv
-    print(
-        "musiq-train: error: this version scores only; training comes with a later "
-        "version. Published checkpoints are brought in by `musiq models import`",
-        file=sys.stderr,
+    arguments = accept_hyphens(sys.argv[1:] if argv is None else argv)
+    args, rest = build_parser().parse_known_args(arguments)
+    try:
+        return args.run(args, rest)
+    except UsageError as error:
+        return _fail(args.program, f"error: {error}", 2)
+    except TrainingDiverged as error:
+        return _fail(args.program, f"error: {error}", 1)
+    except Preempted as stop:
+        done = f"stopped after step {stop.step}; the same command goes on from there"
+        return _fail(args.program, done, 143)
+    except KeyboardInterrupt:
+        return _fail(args.program, "interrupted", 1)
+    except ProcessLost as error:
+        _fail(args.program, f"error: {error}", 1)
+        # An orderly end would wait for the process that does not come.
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all subcommands."""
+    parser = ArgumentParser(
+        prog="musiq-train",
+        description="Train MUSIQ, measure it and publish model files.",
+        epilog="Example: musiq-train run --experiment koniq --data data/koniq "
+        "--output runs/koniq",
     )
-    return 2
+    programs = parser.add_subparsers(dest="program", required=True, metavar="PROGRAM")
+    for name, module in PROGRAMS.items():
+        importlib.import_module(module).add_program(programs, name)
+    return parser
+
+
+def _fail(program: str, message: str, code: int) -> int:
+    print(f"musiq-train {program}: {printable(message)}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
