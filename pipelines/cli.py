@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
-from pipelines.arguments import ArgumentParser, UsageError, accept_hyphens, printable
+from schemas.arguments import ArgumentParser, UsageError, accept_hyphens, printable
 
 PROGRAMS = {
     "score": "pipelines.scoring.arguments",

@@ -3,10 +3,10 @@
 import argparse
 import datetime
 
-from pipelines.arguments import UsageError, printable, refuse_unknown
 from pipelines.cleaning.superfluous import find_superfluous
 from pipelines.ledger_folder import LedgerFolderError, newest_manifest_number
 from pipelines.storage import StorageError, resolve, storage_for
+from schemas.arguments import UsageError, printable, refuse_unknown
 from schemas.failures import ImageFailure
 
 

@@ -14,8 +14,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.arguments import ArgumentParser, UsageError
 from pipelines.scoring.counters import SCORED
+from schemas.arguments import ArgumentParser, UsageError
 
 _HOUR = 3600
 _GIB = 2**30

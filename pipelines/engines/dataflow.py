@@ -12,12 +12,12 @@ from apache_beam.options.pipeline_options import (
     WorkerOptions,
 )
 
-from pipelines.arguments import UsageError
 from pipelines.engines.dataflow_jobs import require_free_name
 from pipelines.engines.dataflow_labels import add_labels
 from pipelines.engines.dataflow_workers import apply_profile, profile_for
 from pipelines.engines.engine import JobFacts
 from pipelines.storage import StorageError, join, storage_for
+from schemas.arguments import UsageError
 
 _REGION = re.compile(r"[a-z]+-[a-z]+\d+")
 _ZONE = re.compile(r"([a-z]+-[a-z]+\d+)-[a-z]")

@@ -10,7 +10,7 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from google.api_core.client_options import ClientOptions
 from google.cloud import dataflow
 
-from pipelines.arguments import UsageError
+from schemas.arguments import UsageError
 
 _SECONDS = 30
 

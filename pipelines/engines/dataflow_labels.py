@@ -6,8 +6,8 @@ import re
 
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
-from pipelines.arguments import UsageError
 from pipelines.engines.engine import JobFacts
+from schemas.arguments import UsageError
 
 _KEY = re.compile("[a-z][-_a-z0-9]{0,62}")
 _VALUE = re.compile("[-_a-z0-9]{0,63}")

@@ -9,7 +9,7 @@ from apache_beam.options.pipeline_options import (
     WorkerOptions,
 )
 
-from pipelines.arguments import UsageError
+from schemas.arguments import UsageError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

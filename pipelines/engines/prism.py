@@ -5,7 +5,7 @@ import urllib.parse
 
 from apache_beam.options.pipeline_options import PipelineOptions, PrismRunnerOptions
 
-from pipelines.arguments import UsageError
+from schemas.arguments import UsageError
 
 _BUILD_IT = "`make prism` builds one: --prism_location .prism/prism"
 

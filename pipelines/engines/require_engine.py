@@ -2,10 +2,10 @@
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.arguments import UsageError
 from pipelines.engines.engine import Engine, JobFacts, engine_of
 from pipelines.engines.prism import require_prism
 from pipelines.engines.runners import make_runner
+from schemas.arguments import UsageError
 
 
 def require_engine(options: PipelineOptions, job: JobFacts) -> None:

@@ -21,10 +21,10 @@ from musiq_core.published_checkpoint import (
     read_published_checkpoint,
 )
 from musiq_core.self_test import reference_scores
-from pipelines.arguments import UsageError, printable, refuse_unknown
 from pipelines.models.built_in import read_model_bytes
 from pipelines.models.versions import model_uri
 from pipelines.storage import StorageError, storage_for
+from schemas.arguments import UsageError, printable, refuse_unknown
 from schemas.failures import ImageFailure
 from schemas.model_card import ModelCardError
 

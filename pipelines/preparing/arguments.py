@@ -4,9 +4,9 @@ import argparse
 import textwrap
 from typing import Any
 
-from pipelines.arguments import ArgumentParser, flags_of, positive
 from pipelines.preparing.config import SPLIT_CHOICES
 from pipelines.preparing.datasets import DATA_SETS
+from schemas.arguments import ArgumentParser, flags_of, positive
 
 _EPILOG = """\
 What must lie in --input for each DATASET (more in pipelines/preparing/README.md):

@@ -14,7 +14,6 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipelines.arguments import UsageError, printable
 from pipelines.engines import (
     JobFacts,
     engine_of,
@@ -39,6 +38,7 @@ from pipelines.preparing.publish import (
 )
 from pipelines.preparing.show_shards import show_shards
 from pipelines.storage import StorageError, resolve
+from schemas.arguments import UsageError, printable
 from schemas.failures import ImageFailure
 from schemas.training_dataset import TrainingDataset
 from schemas.training_example import SPLITS

@@ -10,7 +10,6 @@ import rich.console
 import rich.table
 import rich.text
 
-from pipelines.arguments import printable
 from pipelines.ledger_folder import (
     LedgerFolderError,
     newest_manifest_number,
@@ -18,6 +17,7 @@ from pipelines.ledger_folder import (
     read_manifest,
 )
 from pipelines.storage import StorageError, resolve
+from schemas.arguments import printable
 
 
 def read_rows(ledger: str) -> tuple[list[str], list[dict]]:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from pipelines.arguments import ArgumentParser, flags_of, positive, share
+from schemas.arguments import ArgumentParser, flags_of, positive, share
 
 _EPILOG = """\
 Beam's own options (--runner, --temp_location, ...) are passed through.

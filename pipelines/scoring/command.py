@@ -14,7 +14,6 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
 from musiq_core.model_file import ModelFileError
-from pipelines.arguments import UsageError, printable
 from pipelines.engines import (
     engine_of,
     follow_job,
@@ -40,6 +39,7 @@ from pipelines.scoring.publish import FailureBudgetError, is_published
 from pipelines.scoring.show_progress import show_progress
 from pipelines.scoring.summary import RunSummary, print_summary
 from pipelines.storage import StorageError
+from schemas.arguments import UsageError, printable
 from schemas.manifest import CountsError, ManifestError
 
 _MAX_RESTARTS = 3

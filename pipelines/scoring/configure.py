@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Sequence
 
 from musiq_core.image import DecodeConfig
-from pipelines.arguments import UsageError
 from pipelines.decoding import DecoderLimits
 from pipelines.engines import JobFacts
 from pipelines.ledger_folder import (
@@ -32,6 +31,7 @@ from pipelines.scoring.inputs import (
 from pipelines.scoring.journal import drop_journal
 from pipelines.scoring.plan import PreviousState, RetryFailed, Vanished
 from pipelines.storage import StorageError, join, resolve, storage_for
+from schemas.arguments import UsageError
 from schemas.failures import ImageFailure
 from schemas.ledger import LedgerModel
 from schemas.manifest import Manifest

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.arguments import printable
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.counters import COMPILATIONS, COMPUTED_TOKENS, TOKENS
+from schemas.arguments import printable
 from schemas.manifest import Manifest, manifest_name
 
 _SHOWN_QUANTILES = {"0.05": "5 %", "0.5": "median", "0.95": "95 %"}

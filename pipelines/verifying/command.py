@@ -3,7 +3,6 @@
 import argparse
 import json
 
-from pipelines.arguments import UsageError, printable, refuse_unknown
 from pipelines.ledger_folder import (
     LedgerFolderError,
     newest_manifest_number,
@@ -11,6 +10,7 @@ from pipelines.ledger_folder import (
 )
 from pipelines.storage import StorageError, resolve
 from pipelines.verifying.verify_ledger import verify_ledger
+from schemas.arguments import UsageError, printable, refuse_unknown
 from schemas.failures import ImageFailure
 from schemas.manifest import manifest_name
 

@@ -15,11 +15,11 @@ from helpers.dataflow_fake import PROJECT, REGION
 from helpers.gcs_emulator import BUCKET
 from helpers.local_server import environment
 
-from pipelines.arguments import UsageError
 from pipelines.engines import JobFacts, require_engine
 from pipelines.engines.dataflow import job_name_of
 from pipelines.engines.dataflow_labels import add_labels, add_model_label
 from pipelines.engines.dataflow_workers import apply_profile, profile_for
+from schemas.arguments import UsageError
 
 JOB = JobFacts(
     pipeline="musiq-score",

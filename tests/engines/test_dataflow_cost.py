@@ -5,8 +5,8 @@ import json
 import pytest
 from helpers.run_musiq import ROOT
 
-from pipelines.arguments import UsageError
 from pipelines.dataflow.cost import cost_of, main
+from schemas.arguments import UsageError
 
 EXAMPLE = ROOT / "pipelines" / "dataflow" / "prices.example.json"
 PRICES = {"currency": "EUR", "per_vcpu_hour": 0.06, "per_gib_memory_hour": 0.004}

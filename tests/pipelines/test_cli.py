@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from helpers.run_musiq import run_musiq
 
-from pipelines.arguments import accept_hyphens
 from pipelines.cli import build_parser
+from schemas.arguments import accept_hyphens
 
 ROOT = Path(__file__).parents[2]
 

@@ -2,7 +2,6 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
-from pipelines.arguments import UsageError
 from pipelines.engines import (
     Engine,
     JobFacts,
@@ -14,6 +13,7 @@ from pipelines.engines import (
     require_engine,
 )
 from pipelines.storage import StorageError
+from schemas.arguments import UsageError
 
 
 @pytest.mark.parametrize("arguments", [[], ["--runner=DirectRunner"]])

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musiq_core.model_file import read_model_file
-from pipelines.arguments import UsageError
 from pipelines.models.versions import model_uri
+from schemas.arguments import UsageError
 from schemas.model_versions import version_name, version_number
 
 
