@@ -45,8 +45,9 @@ else
 	$(BIN)/python -m pipelines.samples.show_scores samples-ledger/
 endif
 
+# Two processes; the tests of a file stay together and share what they set up.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow

@@ -227,12 +227,6 @@ def test_an_output_that_fails_in_mid_run_is_one_line_and_nothing_is_published(
     assert not (ledger / "_manifests").exists()
 
 
-def test_no_model_says_how_to_get_one_at_once():
-    outcome = run_here("score", "--input", "x", "--output", "y")
-    assert outcome.code == 2
-    assert "musiq models import koniq_ckpt.npz --dataset koniq" in outcome.error
-
-
 @pytest.fixture
 def wrong(model, photos, tmp_path):
     """Runs `musiq score` with one thing wrong and returns its one line."""

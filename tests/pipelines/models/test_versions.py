@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from helpers import gcs_double, gcs_emulator
 from helpers.local_server import environment
 from helpers.make_images import write_images
 from helpers.run_musiq import manifest_of, run_here
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from musiq_core.model_file import read_model_file
 from pipelines.models.versions import model_uri
+from pipelines.storage import storage_for
 from schemas.arguments import UsageError
 from schemas.model_versions import version_name, version_number
 
@@ -76,11 +76,12 @@ def test_versions_that_are_not_there_are_refused_in_one_line(koniq):
         model_uri(f"{koniq.parent}@latest")
 
 
-def test_versions_are_found_in_a_bucket():
-    with gcs_double.running_double() as (double, env), environment(env):
+def test_versions_are_found_in_a_bucket(gcs):
+    with environment(gcs.env):
+        root = f"{gcs.uri}/published"
         for name in ("koniq/00000001", "koniq/00000002", "koniq2/00000003"):
-            double.put(f"models/{name}.safetensors", b"x")
-        root = f"gs://{gcs_emulator.BUCKET}/models"
+            uri = f"{root}/{name}.safetensors"
+            storage_for(uri).write(uri, b"x")
         assert model_uri(f"{root}/koniq@latest") == (
             f"{root}/koniq/00000002.safetensors"
         )
