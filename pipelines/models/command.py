@@ -5,6 +5,8 @@ import dataclasses
 import hashlib
 import io
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import rich.console
 import rich.table
@@ -136,10 +138,22 @@ def _summary_of(self_test: dict[str, float]) -> str:
 
 def _readable(value: object) -> str:
     if isinstance(value, dict):
-        lines = [f"{k.replace('_', ' ')}: {v}" for k, v in value.items()]
-        return "\n".join(map(printable, lines)) or "-"
+        return "\n".join(map(printable, _lines_of(value))) or "-"
     if isinstance(value, tuple):
         return " to ".join(printable(part) for part in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else printable(value)
+
+
+def _lines_of(values: dict[str, Any]) -> Iterator[str]:
+    """One line a value; a dict of dicts, such as an evaluation, is set in."""
+    for name, value in values.items():
+        title = name.replace("_", " ")
+        if isinstance(value, dict):
+            yield f"{title}:"
+            yield from (f"  {line}" for line in _lines_of(value))
+        elif isinstance(value, float):
+            yield f"{title}: {value:.4g}"
+        else:
+            yield f"{title}: {value}"

@@ -71,3 +71,5 @@ def test_its_card_can_be_inspected_by_name():
     result = run_musiq("models", "inspect", "builtin")
     assert result.code == 0
     assert "BIQ2021" in result.out
+    assert "human opinions:" in result.out
+    assert "{" not in result.out
