@@ -19,9 +19,9 @@ def main() -> int:
 
     write_small_files()
     if os.environ.get(DYING_WORKERS):
-        from pipelines import engines
+        from pipelines.engines import embedded
 
-        engines._WORKER_MODULE = "faults.dying_worker"
+        embedded._WORKER_MODULE = "faults.dying_worker"
     else:
         arm(KillPoint.from_environment(), lambda: os.killpg(0, signal.SIGKILL))
     return cli.main()
