@@ -30,7 +30,6 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
     """Train, evaluate and write the built-in model; return the exit code."""
     refuse_unknown("musiq-train builtin", rest, args.flags)
     collected, labelled, output = map(Path, (args.photos, args.labelled, args.output))
-    output.mkdir(parents=True, exist_ok=True)
     with concurrent.futures.ProcessPoolExecutor(args.processes, _CONTEXT) as pool:
         photos = choose_photos(collected, labelled, output, pool)
     parameters: dict[str, np.ndarray] | None = None

@@ -65,6 +65,7 @@ def choose_photos(
             f"--labelled {labelled_folder} the release of BIQ2021, with Images/ and "
             f"its two label files: {type(error).__name__}: {error}"
         ) from error
+    output.mkdir(parents=True, exist_ok=True)
     record = output / _FILE_NAME
     if not record.exists():
         candidates = [p.path for p in labelled if may_be_undistorted(p)]
