@@ -15,7 +15,6 @@ import numpy as np
 from musiq_core.config import PreprocessingConfig
 from training.builtin.distortions import KINDS
 from training.builtin.graded_groups import (
-    GROUP_SIZE,
     StoredPatches,
     make_group,
     store_patches,
@@ -175,11 +174,6 @@ def make_batch(
         "kinds": np.stack([image.kinds for image in images]),
         "is_graded": np.arange(len(images)) < len(graded),
     }
-
-
-def images_per_batch(config: BatchConfig) -> int:
-    """Return how many images a batch holds."""
-    return config.graded_groups * GROUP_SIZE + config.labelled_images
 
 
 def kind_count() -> int:
