@@ -33,6 +33,7 @@ TEST_TOOLS = [
     "moto[s3]>=5.2",
     "psutil",
     "pytest",
+    "pytest-timeout",
     "pytest-xdist",
     "ruff",
     "uv",

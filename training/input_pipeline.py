@@ -7,6 +7,7 @@ one, and a run that resumes needs its step and no more.
 """
 
 import os
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -325,11 +326,22 @@ def _explained(
     dataset: tf.data.Dataset, indices_at: Callable[[int], list[int]], source: Split
 ) -> Iterator[Batch]:
     """Yield a dataset's elements; if one fails, find the example that is to blame."""
-    elements: Any = dataset.as_numpy_iterator()
+    live: list[Any] = [dataset.as_numpy_iterator()]
+    elements = _elements(live, indices_at, source)
+    # TensorFlow's threads read records through Python. An iterator that is still there
+    # while Python takes itself down waits for them, and they for Python, for ever; a
+    # finalizer runs before that.
+    weakref.finalize(elements, live.clear)
+    return elements
+
+
+def _elements(
+    live: list[Any], indices_at: Callable[[int], list[int]], source: Split
+) -> Iterator[Batch]:
     count = 0
     while True:
         try:
-            element: Batch = next(elements)
+            element: Batch = next(live[0])
         except StopIteration:
             return
         except tf.errors.OpError as error:

@@ -151,6 +151,29 @@ print(hashlib.sha256(b"".join(batch[n].tobytes() for n in sorted(batch))).hexdig
     assert found.stderr == ""
 
 
+def test_a_program_ends_while_records_are_being_read(rated):
+    """Reads are slow, so that TensorFlow is in the midst of one when Python ends."""
+    program = f"""
+import time
+from musiq_core.config import PreprocessingConfig
+from training.array_record_source import Split
+from training.input_pipeline import InputConfig, open_split, training_batches
+read = Split.read
+def read_slowly(split, index):
+    time.sleep(0.02)
+    return read(split, index)
+Split.read = read_slowly
+batches = training_batches(
+    open_split({str(rated)!r}, "train"), {PLAIN!r}, batch_size=8, seed=3, start_step=0
+)
+next(batches)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_every_epoch_has_every_example_once_in_another_order(split):
     indices = np.concatenate([b["indices"] for b in take(split, PLAIN, 3 * COUNT)])
     epochs = indices.reshape(-1, COUNT)

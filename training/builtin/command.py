@@ -16,8 +16,6 @@ import numpy as np
 from schemas.arguments import refuse_unknown
 from training.builtin.batches import training_batches, use_photos
 from training.builtin.builtin_card import make_builtin_model
-
-# from training.builtin.builtin_card import make_builtin_model
 from training.builtin.photo_sets import PhotoSets, choose_photos
 from training.builtin.stages import STAGES, Stage
 from training.checkpoints import restore_parameters

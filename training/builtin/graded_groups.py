@@ -82,6 +82,7 @@ def make_group(
     config: PreprocessingConfig,
     *,
     native_count: int,
+    kind_weights: np.ndarray,
     rng: np.random.Generator,
 ) -> list[StoredPatches]:
     """Return four versions of one photo with the quality that each should have.
@@ -91,13 +92,14 @@ def make_group(
       curves: Strength of every kind by severity.
       config: The model's preprocessing.
       native_count: Native tokens to keep of each version, at most.
+      kind_weights: float [kinds], how often each kind is drawn.
       rng: Decides everything that is random.
     """
     pixels = _crop(photo, rng)
     if rng.random() < 0.5:
         pixels = np.ascontiguousarray(pixels[:, ::-1])
-    weights = np.array([kind.weight for kind in KINDS])
-    first, second = rng.choice(len(KINDS), 2, replace=False, p=weights / weights.sum())
+    shares = kind_weights / kind_weights.sum()
+    first, second = rng.choice(len(KINDS), 2, replace=False, p=shares)
     kind = KINDS[first]
     other = KINDS[second] if rng.random() < _SECOND_KIND_SHARE else None
     group = []

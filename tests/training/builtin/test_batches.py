@@ -74,3 +74,13 @@ def test_graded_images_come_first_and_labelled_ones_have_no_kind(pool):
 def test_uses_that_do_not_divide_a_window_are_refused():
     with pytest.raises(ValueError, match="uses must divide 400, got 7"):
         dataclasses.replace(SMALL, uses=7)
+
+
+def test_a_favoured_kind_is_drawn_four_times_as_often():
+    favoured = dataclasses.replace(SMALL, favoured_kinds=("darken",))
+    ratio = favoured.kind_weights / SMALL.kind_weights
+    assert {kind.name: r for kind, r in zip(KINDS, ratio, strict=True) if r != 1} == {
+        "darken": 4
+    }
+    with pytest.raises(ValueError, match=r"no kinds of degradation: \['dimmed'\]"):
+        dataclasses.replace(SMALL, favoured_kinds=("dimmed",))

@@ -9,12 +9,13 @@ from training.builtin.graded_model import CONFIG
 CURVES = {kind.name: tuple(SEVERITIES) for kind in KINDS}
 
 
-def group(seed):
+def group(seed, weights=None):
     return make_group(
         photo_like(320, 352),
         CURVES,
         CONFIG.preprocessing,
         native_count=30,
+        kind_weights=np.ones(len(KINDS)) if weights is None else weights,
         rng=np.random.default_rng(seed),
     )
 
@@ -45,3 +46,10 @@ def test_tokens_keep_their_true_positions():
         assert len(image.native) == len(image.native_positions) <= 30
         assert image.native.dtype == np.uint8
         assert len(np.unique(image.native_positions)) > 5
+
+
+def test_kinds_are_drawn_as_often_as_their_weights_say():
+    weights = np.array([kind.name in ("darken", "haze") for kind in KINDS], float)
+    for seed in range(6):
+        for image in group(seed, weights):
+            assert not image.kinds[weights == 0].any()
