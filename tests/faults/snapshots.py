@@ -18,8 +18,6 @@ from pipelines.ledger_folder import (
 )
 from pipelines.verifying.verify_ledger import verify_ledger
 
-_MODEL = "musiq_tiny"
-
 
 class Facts(NamedTuple):
     """What a fault must not change of a row; its URI is the key."""
@@ -34,8 +32,8 @@ class Facts(NamedTuple):
 Snapshot = Mapping[str, Facts]
 
 
-def read_snapshot(ledger: Path) -> Snapshot | None:
-    """What a reader sees, None before the first publication.
+def read_snapshot(ledger: Path | str) -> Snapshot | None:
+    """What a reader sees, None before the first publication; of one model's ledger.
 
     Raises:
       LedgerFolderError: If a file is missing or damaged.
@@ -45,7 +43,9 @@ def read_snapshot(ledger: Path) -> Snapshot | None:
         return None
     manifest = read_manifest(str(ledger), number)
     assert verify_ledger(str(ledger), manifest) == []
-    columns = ["uri", "generation", "status", "failure", _MODEL, f"{_MODEL}_model"]
+    [model] = manifest.models
+    scores = f"musiq_{model}"
+    columns = ["uri", "generation", "status", "failure", scores, f"{scores}_model"]
     tables = [read_ledger_file(str(ledger), file, columns) for file in manifest.files]
     rows = pa.concat_tables(tables).select(columns).to_pylist()
     return {uri: Facts(*facts) for uri, *facts in (row.values() for row in rows)}

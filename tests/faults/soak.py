@@ -1,8 +1,9 @@
 """A long job under kills: `make soak`, or `make soak IMAGES=500 KILL_EVERY_SECONDS=15`.
 
-Scores many small images, one in a hundred hostile, while a worker or the launcher is
-killed every so often; after a launcher the job is started again. The end must be equal
-to a run without kills, memory must not grow, and nothing may be left behind.
+Scores many small images, one in a hundred hostile, with the built-in model, from and to
+a bucket of which one request in fifty fails, while a worker or the launcher is killed
+every so often; after a launcher the job is started again. The end must be equal to a
+run without kills and faults, memory must not grow, and nothing may be left behind.
 """
 
 import argparse
@@ -22,14 +23,28 @@ from pathlib import Path
 import psutil
 from faults.running_job import RunningJob
 from faults.snapshots import differences, read_snapshot
+from helpers.fault_proxy import (
+    CUT,
+    FLIPPED,
+    LOST,
+    RESET,
+    SHORT,
+    ZEROED,
+    FaultProxy,
+    running_proxy,
+)
+from helpers.gcs_double import GcsDouble, running_double
+from helpers.gcs_emulator import BUCKET
+from helpers.local_server import environment
 from helpers.make_images import encoded, noise
 from helpers.shared_data import bad_inputs
-from helpers.tiny_models import tiny_model_file
 from rich.console import Console
 from rich.table import Table
 
 _DISTINCT_IMAGES = 60
 _HOSTILE_SHARE = 0.01
+_FAULT_SHARE = 0.02
+_FAULTS = (429, 500, 503, RESET, LOST, SHORT, CUT, FLIPPED, ZEROED)
 _SAMPLE_SECONDS = 0.5
 _MIN_SAMPLES = 10
 _ROLES = {
@@ -49,6 +64,9 @@ class Soak:
       launcher_kills: Launchers killed and started again.
       worker_kills: Workers killed; their jobs go on by themselves.
       jobs_given_up: Jobs of which too many workers were killed, started again too.
+      requests: Requests to the store that could fail.
+      faults: Those that did.
+      seconds: Of the run without kills and faults, and of the one with them.
       memory_mib: Samples by role and process, after warm-up.
       problems: What must not have happened.
     """
@@ -56,6 +74,9 @@ class Soak:
     launcher_kills: int = 0
     worker_kills: int = 0
     jobs_given_up: int = 0
+    requests: int = 0
+    faults: int = 0
+    seconds: tuple[float, float] = (0.0, 0.0)
     memory_mib: dict[tuple[str, int], list[float]] = dataclasses.field(
         default_factory=lambda: defaultdict(list)
     )
@@ -90,54 +111,71 @@ def main() -> int:
 
 
 def run(folder: Path, args: argparse.Namespace) -> Soak:
-    """Run without kills, then with, and compare."""
-    photos, model = folder / "photos", folder / "tiny.safetensors"
-    write_photos(photos, args.images)
-    model.write_bytes(tiny_model_file())
-    command = ["score", "--input", photos, "--model", model, "--workers", args.workers]
-    undisturbed = RunningJob(
-        *command, "--output", folder / "undisturbed", temporary=folder / "undisturbed-t"
-    )
-    soak = Soak()
-    watch(undisturbed, soak, args.warm_up_seconds, until=math.inf)
-    require_end(undisturbed, soak, codes=(0,))
-    expected = read_snapshot(folder / "undisturbed")
-    assert expected is not None, soak.problems
-    chance, ledger, code = random.Random(args.seed), folder / "ledger", -1
-    while code != 0 and not soak.problems:
-        job = RunningJob(
-            *command, "--output", ledger, temporary=Path(tempfile.mkdtemp(dir=folder))
+    """Run without kills and faults, then with, and compare."""
+    bucket = f"gs://{BUCKET}"
+    command = ["score", "--input", f"{bucket}/photos/", "--workers", args.workers]
+    soak, started = Soak(), time.monotonic()
+    with running_double() as (double, env), environment(env):
+        put_photos(double, args.images)
+        undisturbed = RunningJob(
+            *command, "--output", f"{bucket}/undisturbed", temporary=folder / "calm"
         )
-        disturb(job, soak, chance, args)
-        # A job gives up when it has lost workers four times.
-        code = require_end(job, soak, codes=(0, 1, -signal.SIGKILL))
-        soak.jobs_given_up += code == 1
-    soak.problems += differences(read_snapshot(ledger), expected)
+        watch(undisturbed, soak, args.warm_up_seconds, until=math.inf)
+        require_end(undisturbed, soak, codes=(0,))
+        expected = read_snapshot(f"{bucket}/undisturbed")
+        assert expected is not None, soak.problems
+        calm_seconds = time.monotonic() - started
+        [(variable, address)] = env.items()
+        with running_proxy(address, seed=args.seed) as (proxy, faulty_address):
+            proxy.fail_at_random(_FAULT_SHARE, *_FAULTS)
+            command += ["--output", f"{bucket}/ledger"]
+            run_disturbed(command, {variable: faulty_address}, folder, soak, args)
+            count_faults(proxy, soak)
+        soak.problems += differences(read_snapshot(f"{bucket}/ledger"), expected)
+    soak.seconds = (calm_seconds, time.monotonic() - started - calm_seconds)
     for role in _ROLES:
         if max(soak.growths(role), default=0) > _MAX_GROWTH:
             soak.problems.append(f"a {role} has grown")
     return soak
 
 
-def write_photos(photos: Path, count: int) -> None:
-    """Write `count` files, all but a few of them hard links."""
-    photos.mkdir()
+def run_disturbed(
+    command: list[object],
+    env: dict[str, str],
+    folder: Path,
+    soak: Soak,
+    args: argparse.Namespace,
+) -> None:
+    """Start a job, again and again, until one ends well."""
+    chance, code = random.Random(args.seed), -1
+    while code != 0 and not soak.problems:
+        temporary = Path(tempfile.mkdtemp(dir=folder))
+        job = RunningJob(*command, temporary=temporary, env=env)
+        disturb(job, soak, chance, args)
+        # A job gives up when it has lost workers four times.
+        code = require_end(job, soak, codes=(0, 1, -signal.SIGKILL))
+        soak.jobs_given_up += code == 1
+
+
+def put_photos(double: GcsDouble, count: int) -> None:
+    """Put `count` photos into the bucket, some of them hostile."""
     distinct = [
         encoded(noise(20 + index * 7 % 90, 20 + index * 13 % 120, index))
         for index in range(_DISTINCT_IMAGES)
     ]
     hostile = [bad.data for bad in bad_inputs()]
-    first: dict[bytes, Path] = {}
     for index in range(count):
         is_hostile = index % round(1 / _HOSTILE_SHARE) == 50
         source = hostile if is_hostile else distinct
-        data = source[index % len(source)]
-        path = photos / f"{index:07d}"
-        if data in first:
-            os.link(first[data], path)
-        else:
-            path.write_bytes(data)
-            first[data] = path
+        double.put(f"photos/{index:07d}", source[index % len(source)])
+
+
+def count_faults(proxy: FaultProxy, soak: Soak) -> None:
+    """Note how many requests there were, and how many of them failed."""
+    soak.requests = len(proxy.requests)
+    soak.faults = sum(request.fault is not None for request in proxy.requests)
+    if soak.faults == 0:
+        soak.problems.append("no request failed")
 
 
 def disturb(
@@ -194,6 +232,9 @@ def print_table(soak: Soak, args: argparse.Namespace) -> None:
     """Print what happened to stdout."""
     table = Table(title="soak", show_header=False, title_justify="left")
     table.add_row("images", f"{args.images:,}")
+    table.add_row("requests that failed", f"{soak.faults:,} of {soak.requests:,}")
+    calm, disturbed = (f"{seconds / 60:.1f}" for seconds in soak.seconds)
+    table.add_row("minutes, calm and disturbed", f"{calm} and {disturbed}")
     table.add_row("workers killed", str(soak.worker_kills))
     table.add_row("launchers killed", str(soak.launcher_kills))
     table.add_row("jobs that gave up", str(soak.jobs_given_up))
