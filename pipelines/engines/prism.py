@@ -5,6 +5,7 @@ import urllib.parse
 
 from apache_beam.options.pipeline_options import PipelineOptions, PrismRunnerOptions
 
+from pipelines.engines.job_service import wait_without_limit
 from schemas.arguments import UsageError
 
 _BUILD_IT = "`make prism` builds one: --prism_location .prism/prism"
@@ -21,6 +22,7 @@ def require_prism(options: PipelineOptions) -> None:
     prism = options.view_as(PrismRunnerOptions)
     if prism.prism_log_level == "info":
         prism.prism_log_level = "error"
+    wait_without_limit(options)
     location = prism.prism_location
     if not location:
         raise UsageError(

@@ -3,6 +3,7 @@
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.engines.engine import Engine, JobFacts, engine_of
+from pipelines.engines.flink import require_flink
 from pipelines.engines.prism import require_prism
 from pipelines.engines.runners import make_runner
 from schemas.arguments import UsageError
@@ -22,6 +23,8 @@ def require_engine(options: PipelineOptions, job: JobFacts) -> None:
     engine = engine_of(options)
     if engine is Engine.PRISM:
         require_prism(options)
+    elif engine is Engine.FLINK:
+        require_flink(options)
     elif engine is Engine.DATAFLOW:
         try:
             from pipelines.engines.dataflow import require_dataflow

@@ -31,10 +31,17 @@ def make_runner(options: PipelineOptions, *, workers: int) -> PipelineRunner:
         return embedded_runner(options, workers)
     if engine is Engine.DASK:
         raise UsageError(_WHY_NOT_DASK)
-    if engine is Engine.PRISM:  # its failures come as exceptions, which say it better
+    # Their failures come as exceptions, which say it better.
+    if engine in (Engine.PRISM, Engine.FLINK):
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+        logging.getLogger().addFilter(_is_no_job_message)
     name = options.view_as(StandardOptions).runner
     try:
         return create_runner(name)
     except (ImportError, ValueError, AttributeError) as error:
         raise UsageError(f"--runner {name} cannot be used: {error}") from error
+
+
+def _is_no_job_message(record: logging.LogRecord) -> bool:
+    """Drop what a job service says of a job, which Beam gives to the root logger."""
+    return record.module != "portable_runner"
