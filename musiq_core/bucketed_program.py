@@ -176,18 +176,12 @@ def _residuals(layer: Layer, x: jax.Array, attended: jax.Array) -> jax.Array:
 def _last_layer(
     layer: Layer, x_BxLxD: jax.Array, sizes: jax.Array, config: ModelConfig
 ) -> jax.Array:
-    """Apply the last block to the CLS rows, [B, D]; see the packed program's."""
-    heads, head_size, width = config.head_count, config.head_size, config.hidden_size
-    wq, wk, wv = (
-        w.reshape(width, heads, head_size) for w in jnp.split(layer["qkv"], 3, 1)
-    )
-    bq, _, bv = (b.reshape(heads, head_size) for b in jnp.split(layer["qkv_bias"], 3))
+    """Apply the last block to the CLS rows, [B, D]; see `fold_parameters`."""
     rows = normalize(x_BxLxD)
-    query = jnp.einsum("bd,dhe->bhe", rows[:, 0], wq) + bq
-    query = jnp.einsum("bhe,dhe->bhd", query, wk)
+    query = rows[:, 0] @ layer["query"] + layer["query_bias"]
+    query = query.reshape(len(rows), config.head_count, config.hidden_size)
     logits = jnp.einsum("bhd,bld->bhl", query, rows)
     is_key = jnp.arange(rows.shape[1]) < sizes[:, None]
     weights = jax.nn.softmax(jnp.where(is_key[:, None], logits, -jnp.inf), axis=-1)
     mixed = jnp.einsum("bhl,bld->bhd", weights, rows)
-    attended = jnp.einsum("bhd,dhe->bhe", mixed, wv) + bv
-    return _residuals(layer, x_BxLxD[:, 0], attended.reshape(len(mixed), width))
+    return _residuals(layer, x_BxLxD[:, 0], mixed.reshape(len(rows), -1))

@@ -40,13 +40,12 @@ class BucketedScorer(Scorer):
         super().__init__(model)
         self._batch_rows = batch_rows
         encoder, transformer = fold_parameters(model.parameters, model.config)
-        self._encoder = {
+        encoder = {
             name: leaf if isinstance(leaf, tuple) else leaf.astype(dtype)
             for name, leaf in encoder.items()
         }
-        self._transformer = transformer | {
-            "layers": _cast(transformer["layers"] or {}, dtype) or None,
-        }
+        transformer["layers"] = _cast(transformer["layers"] or {}, dtype) or None
+        self._encoder, self._transformer = jax.device_put((encoder, transformer))
         is_gpu = jax.default_backend() == "gpu"
         config = model.config
         self._embed_native = _compiled(bucketed_program.embed_native, config=config)
@@ -133,7 +132,7 @@ def _compiled(function: Any, **settings: Any) -> Any:
     return jax.jit(functools.wraps(function)(exact))
 
 
-def _cast(layers: dict[str, jax.Array], dtype: Any) -> dict[str, jax.Array]:
+def _cast(layers: dict[str, np.ndarray], dtype: Any) -> dict[str, np.ndarray]:
     return {n: x.astype(dtype) if n in _KERNELS else x for n, x in layers.items()}
 
 

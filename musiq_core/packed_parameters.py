@@ -3,7 +3,6 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from musiq_core.config import ModelConfig
@@ -27,18 +26,20 @@ def fold_parameters(
 
     Weight standardisation is applied, layer-norm gain and bias go into the dense layer
     that follows, the query scale into the query, and positions, scales, the embedding
-    bias and CLS become rows of one table. All of it is exact up to rounding.
+    bias and CLS become rows of one table. The last layer has one query an image, so its
+    key projection goes into the query and its value projection into the output: what
+    it attends to are the normalised rows themselves. All of it is exact up to rounding.
 
     Args:
       parameters: float32 arrays by full name.
       config: The architecture.
 
     Returns:
-      The trees of the patch encoder and of the Transformer; layers but the last are
-      stacked along a leading axis.
+      The trees of the patch encoder and of the Transformer, float32 arrays of NumPy;
+      layers but the last are stacked along a leading axis.
     """
     encoder: dict[str, Any] = {
-        name: standardize_kernel(jnp.asarray(parameters[f"{path}/kernel"]))
+        name: standardize_kernel(parameters[f"{path}/kernel"])
         for name, path in _CONVS.items()
     }
     for name, path in _NORMS.items():
@@ -53,11 +54,11 @@ def fold_parameters(
         "layers": jax.tree.map(lambda *leaves: np.stack(leaves), *layers[:-1])
         if len(layers) > 1
         else None,
-        "last_layer": layers[-1],
+        "last_layer": _fold_last_layer(layers[-1], config),
         "norm": _scale_and_bias(parameters, "Transformer/encoder_norm"),
         "head": _kernel_and_bias(parameters, "head"),
     }
-    return jax.tree.map(jnp.asarray, encoder), jax.tree.map(jnp.asarray, transformer)
+    return encoder, transformer
 
 
 def _fused_table(parameters: dict[str, np.ndarray]) -> np.ndarray:
@@ -106,6 +107,31 @@ def _fold_layer(
         "up_bias": up_bias,
         "down": down,
         "down_bias": down_bias,
+    }
+
+
+def _fold_last_layer(
+    layer: dict[str, np.ndarray], config: ModelConfig
+) -> dict[str, np.ndarray]:
+    """Replace "qkv" by "query" [D, H * D], and let "out" take H * D features.
+
+    The key bias adds the same to all logits of a query and drops out.
+    """
+    width = config.hidden_size
+    heads = (config.head_count, config.head_size)
+    qkv = layer["qkv"].reshape(width, 3, *heads)
+    query_bias, _, value_bias = layer["qkv_bias"].reshape(3, *heads)
+    query = np.concatenate([qkv[:, 0], query_bias[None]])
+    query = np.einsum("qhe,dhe->qhd", query, qkv[:, 1], optimize=True)
+    out = np.einsum(
+        "dhe,hef->hdf", qkv[:, 2], layer["out"].reshape(*heads, width), optimize=True
+    )
+    mlp = {name: layer[name] for name in ("up", "up_bias", "down", "down_bias")}
+    return mlp | {
+        "query": query[:-1].reshape(width, -1),
+        "query_bias": query[-1].reshape(-1),
+        "out": out.reshape(-1, width),
+        "out_bias": layer["out_bias"] + value_bias.reshape(-1) @ layer["out"],
     }
 
 

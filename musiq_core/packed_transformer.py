@@ -22,9 +22,12 @@ from musiq_core.transformer import LAYER_NORM_EPSILON
 ROW_BLOCK = 512
 ROW_TAIL = 64
 _KEY_BLOCK = 256
+_CLS_BLOCK = 8
 _NEVER = -1e30
 
 Layer = dict[str, jax.Array]
+_Softmax = tuple[jax.Array, ...]
+"""Of every query: its largest logit, the sum of its weights, the sum of the values."""
 
 
 def transform(
@@ -150,11 +153,9 @@ def _online_softmax(
     Returns:
       float32 [H, Q, F].
     """
-    heads, queries, _ = query_HxQxE.shape
     features = jax.eval_shape(read_keys, jnp.int32(0))[1].shape[-1]
 
     def step(index, state):
-        highest, total, out = state
         offset = index * _KEY_BLOCK
         key, value = read_keys(offset)
         logits = jnp.einsum("hqe,hke->hqk", query_HxQxE, key)
@@ -162,21 +163,31 @@ def _online_softmax(
         logits = jnp.where(is_key, logits, _NEVER)
         # Rows past the end may be another image's; its NaN times weight 0 is NaN.
         value = jnp.where(is_key[:, None], value, 0)
-        new_highest = jnp.maximum(highest, logits.max(axis=-1, keepdims=True))
-        weights = jnp.exp(logits - new_highest)
-        shrink = jnp.exp(highest - new_highest)
-        total = total * shrink + weights.sum(axis=-1, keepdims=True)
-        out = out * shrink + jnp.einsum("hqk,hkf->hqf", weights, value)
-        return new_highest, total, out
+        return _attend_further(logits, value, state)
 
-    state = (
-        jnp.full((heads, queries, 1), _NEVER),
-        jnp.zeros((heads, queries, 1)),
-        jnp.zeros((heads, queries, features)),
-    )
+    state = _nothing_attended(query_HxQxE.shape[:-1], features)
     blocks = (key_count + _KEY_BLOCK - 1) // _KEY_BLOCK
     _, total, out = fori_loop(0, blocks, step, state)
     return out / total
+
+
+def _nothing_attended(queries: tuple[int, ...], features: int) -> _Softmax:
+    """Return an online softmax before the first keys."""
+    return (
+        jnp.full((*queries, 1), _NEVER),
+        jnp.zeros((*queries, 1)),
+        jnp.zeros((*queries, features)),
+    )
+
+
+def _attend_further(logits: jax.Array, value: jax.Array, state: _Softmax) -> _Softmax:
+    """Add logits [..., Q, K] and values [..., K, F] to an online softmax."""
+    highest, total, out = state
+    new_highest = jnp.maximum(highest, logits.max(axis=-1, keepdims=True))
+    weights = jnp.exp(logits - new_highest)
+    shrink = jnp.exp(highest - new_highest)
+    total = total * shrink + weights.sum(axis=-1, keepdims=True)
+    return new_highest, total, out * shrink + weights @ value
 
 
 def _update_rows(
@@ -204,31 +215,43 @@ def _last_layer(
 ) -> jax.Array:
     """Apply the last block to the CLS rows, [MAX_IMAGES, D].
 
-    With one query an image, the key and value projections fold around it: keys become
-    the normalised rows themselves. The key bias adds the same to all logits of a query
-    and drops out.
+    Keys and values are the normalised rows themselves; see `fold_parameters`.
     """
-    heads, head_size, width = config.head_count, config.head_size, config.hidden_size
-    wq, wk, wv = (
-        w.reshape(width, heads, head_size) for w in jnp.split(layer["qkv"], 3, 1)
-    )
-    bq, _, bv = (b.reshape(heads, head_size) for b in jnp.split(layer["qkv_bias"], 3))
-    x_TxD = jnp.pad(x_TxD, ((0, _KEY_BLOCK), (0, 0)))
+    heads, width = config.head_count, config.hidden_size
+    starts, sizes = layout["image_starts"], layout["image_sizes"]
+    cls_NxD = x_TxD[starts]
+    x_TxD = jnp.pad(x_TxD, ((0, QUERY_BLOCK), (0, 0)))
 
-    def image(index, cls_rows):
-        first, size = layout["image_starts"][index], layout["image_sizes"][index]
-        cls = dynamic_slice_in_dim(x_TxD, first, 1)
-        query = jnp.einsum("qd,dhe->hqe", normalize(cls), wq) + bq[:, None]
-        query = jnp.einsum("hqe,dhe->hqd", query, wk).reshape(1, heads, width)
+    def ask(start, query_NxHD):
+        cls = dynamic_slice_in_dim(cls_NxD, start, _CLS_BLOCK)
+        query = normalize(cls) @ layer["query"] + layer["query_bias"]
+        return dynamic_update_slice(query_NxHD, query, (start, 0))
 
-        def read_keys(offset):
-            rows = normalize(dynamic_slice_in_dim(x_TxD, first + offset, _KEY_BLOCK))
-            return rows[None], rows[None]
+    def attend(index, state):
+        image, start = layout["query_images"][index], layout["query_starts"][index]
+        row = start + jnp.arange(QUERY_BLOCK)
+        is_own = row < starts[image] + sizes[image]
+        rows = normalize(dynamic_slice_in_dim(x_TxD, start, QUERY_BLOCK))
+        rows = jnp.where(is_own[:, None], rows, 0)
+        query = query_NxHD[image].reshape(heads, width)
+        logits = jnp.where(is_own, query @ rows.T, _NEVER)
+        own = _attend_further(logits, rows, tuple(of_all[image] for of_all in state))
+        return tuple(
+            dynamic_update_slice(of_all, of_image[None], (image, 0, 0))
+            for of_all, of_image in zip(state, own, strict=True)
+        )
 
-        mixed = _online_softmax(query, read_keys, size)[0]
-        out = jnp.einsum("hd,dhe->he", mixed, wv) + bv
-        updated = _residuals(layer, cls, out.reshape(1, width))
-        return dynamic_update_slice(cls_rows, updated, (index, 0))
+    def update(start, cls_NxD):
+        cls = dynamic_slice_in_dim(cls_NxD, start, _CLS_BLOCK)
+        out = dynamic_slice_in_dim(mixed_NxHD, start, _CLS_BLOCK)
+        return dynamic_update_slice(cls_NxD, _residuals(layer, cls, out), (start, 0))
 
-    cls_rows = jnp.zeros((MAX_IMAGES, width), x_TxD.dtype)
-    return fori_loop(0, layout["image_count"], image, cls_rows)
+    def for_images(step, carry):
+        blocks = (layout["image_count"] + _CLS_BLOCK - 1) // _CLS_BLOCK
+        return fori_loop(0, blocks, lambda i, c: step(i * _CLS_BLOCK, c), carry)
+
+    query_NxHD = for_images(ask, jnp.zeros((MAX_IMAGES, heads * width), x_TxD.dtype))
+    state = _nothing_attended((MAX_IMAGES, heads), width)
+    _, total, mixed = fori_loop(0, layout["query_count"], attend, state)
+    mixed_NxHD = (mixed / total).reshape(MAX_IMAGES, heads * width)
+    return for_images(update, cls_NxD)

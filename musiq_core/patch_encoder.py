@@ -3,6 +3,8 @@
 Shape letters: N patches, P patch side in pixels, C channels.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -14,18 +16,18 @@ UNIT_EPSILON = 1e-4
 _STANDARDIZE_EPSILON = 1e-5
 
 
-def standardize_kernel(kernel: jax.Array) -> jax.Array:
+def standardize_kernel(kernel: Any) -> Any:
     """Give every output channel of a convolution zero mean and unit deviation.
 
     Args:
-      kernel: float [height, width, inputs, outputs].
+      kernel: float [height, width, inputs, outputs], of NumPy or JAX.
 
     Returns:
       The standardised kernel. The deviation is the population's, and epsilon is added
       to it rather than under the root (musiq-spec section 7).
     """
-    mean = jnp.mean(kernel, axis=(0, 1, 2))
-    deviation = jnp.std(kernel, axis=(0, 1, 2))
+    mean = kernel.mean(axis=(0, 1, 2))
+    deviation = kernel.std(axis=(0, 1, 2))
     return (kernel - mean) / (deviation + _STANDARDIZE_EPSILON)
 
 
