@@ -238,6 +238,8 @@ def _is_passing(error: Exception) -> bool:
             return error.retryable
         case DataCorruption():
             return True
+        case requests.exceptions.JSONDecodeError():
+            return True  # an answer that did not arrive whole
         case requests.exceptions.RequestException():
             return not isinstance(error, ValueError)  # as addresses that are none
         case urllib3.exceptions.HTTPError() | OSError():

@@ -220,6 +220,18 @@ def test_damaged_bodies_are_never_scored(store, model, golden):
     assert max(reads_by_image(store.proxy).values()) <= 6
 
 
+def test_answers_other_than_images_that_arrive_damaged_change_nothing(
+    store, model, golden
+):
+    for operation in ("list", "stat", "write"):
+        store.proxy.fail(operation, "", CUT, ZEROED)
+    outcome = store.score("answers", model)
+    assert outcome.code == 0, outcome.err
+    require_equal(store.rows("answers"), golden[0])
+    faulty = {one.operation for one in store.proxy.requests if one.fault is not None}
+    assert faulty >= {"list", "write"}
+
+
 @pytest.mark.parametrize("damage", SOME_DAMAGE)
 def test_a_body_that_stays_damaged_is_a_read_error(store, damage):
     store.proxy.fail_at_random(1.0, damage, operation="read")

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from helpers import gcs_double, gcs_emulator
+from helpers.fault_proxy import CUT, ZEROED, running_proxy
 from helpers.local_server import environment
 
 from pipelines.storage import StorageError
@@ -29,6 +30,18 @@ def double():
 @pytest.fixture
 def store(double):
     return GoogleCloudStorage(policy=FAST)
+
+
+@pytest.fixture
+def proxy(store):
+    """What stands between the store's client and the double from now on."""
+    upstream = os.environ["STORAGE_EMULATOR_HOST"]
+    with (
+        running_proxy(upstream) as (proxy, address),
+        environment({"STORAGE_EMULATOR_HOST": address}),
+    ):
+        store._client = None
+        yield proxy
 
 
 @pytest.fixture
@@ -175,6 +188,32 @@ def test_every_operation_survives_a_passing_fault(
         store.write(f"{HOST}/new", DATA)
         assert double.content("new") == DATA
     assert double.requests == [operation] * 2
+
+
+@pytest.mark.parametrize("damage", [CUT, ZEROED])
+@pytest.mark.parametrize("operation", ["list", "stat", "write", "put-if-absent"])
+def test_an_answer_that_arrives_damaged_is_asked_for_again(
+    double, store, listed, proxy, operation, damage
+):
+    kind = "write" if operation == "put-if-absent" else operation
+    proxy.fail(kind, "", damage)
+    if operation == "list":
+        assert list(store.list(f"{HOST}/")) == [listed]
+    elif operation == "stat":
+        assert store.stat(listed.uri) == listed
+    elif operation == "write":
+        store.write(f"{HOST}/new", DATA)
+        assert double.content("new") == DATA
+    else:
+        assert store.write_if_absent(f"{HOST}/new", DATA)
+    assert proxy.count(kind) == 2
+
+
+def test_answers_that_stay_damaged_are_an_error_that_says_so(store, listed, proxy):
+    proxy.fail("stat", "", *[CUT] * 9)
+    message = error_of(store.stat, listed.uri)
+    assert message.endswith(": the store kept failing (JSONDecodeError)")
+    assert proxy.count("stat") == 6
 
 
 def test_a_lasting_fault_is_a_read_error_after_few_requests(double, store, listed):
