@@ -44,7 +44,8 @@ from rich.table import Table
 _DISTINCT_IMAGES = 60
 _HOSTILE_SHARE = 0.01
 _FAULT_SHARE = 0.02
-_FAULTS = (429, 500, 503, RESET, LOST, SHORT, CUT, FLIPPED, ZEROED)
+_FAULTS = (429, 500, 503, RESET, LOST, SHORT, CUT, ZEROED)
+_FAULTS_OF_READS = (*_FAULTS, FLIPPED)  # other answers have no checksum of their own
 _SAMPLE_SECONDS = 0.5
 _MIN_SAMPLES = 10
 _ROLES = {
@@ -128,6 +129,7 @@ def run(folder: Path, args: argparse.Namespace) -> Soak:
         [(variable, address)] = env.items()
         with running_proxy(address, seed=args.seed) as (proxy, faulty_address):
             proxy.fail_at_random(_FAULT_SHARE, *_FAULTS)
+            proxy.fail_at_random(_FAULT_SHARE, *_FAULTS_OF_READS, operation="read")
             command += ["--output", f"{bucket}/ledger"]
             run_disturbed(command, {variable: faulty_address}, folder, soak, args)
             count_faults(proxy, soak)

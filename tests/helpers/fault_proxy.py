@@ -58,7 +58,7 @@ class FaultProxy:
         self.requests: list[Request] = []
         self.outage: Fault | None = None
         self._seed = seed
-        self._rate, self._kinds, self._operation = 0.0, (), None
+        self._at_random: dict[str | None, tuple[float, tuple[Fault, ...]]] = {}
         self._planned: dict[tuple[str, str], list[Fault]] = {}
         self._seen: collections.Counter[tuple[str, str]] = collections.Counter()
         self._lock = threading.Lock()
@@ -66,8 +66,8 @@ class FaultProxy:
     def fail_at_random(
         self, rate: float, *kinds: Fault, operation: str | None = None
     ) -> None:
-        """Let a share of the requests fail, of one operation or of all."""
-        self._rate, self._kinds, self._operation = rate, kinds, operation
+        """Let a share of the requests fail, of one operation or of all others."""
+        self._at_random[operation] = rate, kinds
 
     def fail(self, operation: str, name: str, *faults: Fault) -> None:
         """Let the next requests for the object whose path ends so fail, in order."""
@@ -93,13 +93,13 @@ class FaultProxy:
             if of == operation and name.endswith(end) and faults:
                 return faults.pop(0)
         self._seen[operation, name] += 1
-        if self._operation not in (None, operation):
-            return None
+        of_all = self._at_random.get(None, (0.0, ()))
+        rate, kinds = self._at_random.get(operation, of_all)
         # Not by the order of requests, which differs from run to run.
         chance = random.Random(
             f"{self._seed} {operation} {name} {self._seen[operation, name]}"
         )
-        return chance.choice(self._kinds) if chance.random() < self._rate else None
+        return chance.choice(kinds) if chance.random() < rate else None
 
 
 @contextlib.contextmanager
