@@ -53,6 +53,7 @@ _ROLES = {
     "worker": "pipelines.embedded_worker",
     "decoder": "pipelines.decoding.child",
 }
+_GIVES_UP = "worker processes keep dying"
 _MAX_GROWTH = 0.10
 _WORKER_SHARE = 0.7
 
@@ -154,8 +155,7 @@ def run_disturbed(
         temporary = Path(tempfile.mkdtemp(dir=folder))
         job = RunningJob(*command, temporary=temporary, env=env)
         disturb(job, soak, chance, args)
-        # A job gives up when it has lost workers four times.
-        code = require_end(job, soak, codes=(0, 1, -signal.SIGKILL))
+        code = require_end(job, soak, codes=(0, -signal.SIGKILL), may_give_up=True)
         soak.jobs_given_up += code == 1
 
 
@@ -216,10 +216,16 @@ def watch(job: RunningJob, soak: Soak, warm_up_seconds: float, *, until: float) 
     return False
 
 
-def require_end(job: RunningJob, soak: Soak, *, codes: tuple[int, ...]) -> int:
-    """Note how a job ended and what it left; return its exit code."""
+def require_end(
+    job: RunningJob, soak: Soak, *, codes: tuple[int, ...], may_give_up: bool = False
+) -> int:
+    """Note how a job ended and what it left; return its exit code.
+
+    A job gives up when it has lost workers four times, and for no other reason.
+    """
     ended = job.end()
-    if ended.code not in codes:
+    has_given_up = ended.code == 1 and _GIVES_UP in ended.last_line
+    if ended.code not in codes and not (may_give_up and has_given_up):
         soak.problems.append(f"exit code {ended.code}: {ended.last_line}")
     if "Traceback" in ended.err:
         soak.problems.append(f"a traceback was printed: {ended.last_line}")
