@@ -10,6 +10,7 @@ import subprocess
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from helpers.fault_proxy import CUT, FLIPPED, LOST, RESET, SHORT, running_proxy
 from helpers.one_ledger import require_same_rows, write_inputs
 from helpers.run_musiq import ROOT, run_here
 from helpers.worker_twin import __file__ as twin
@@ -17,6 +18,7 @@ from helpers.worker_twin import __file__ as twin
 from pipelines.storage import storage_for
 
 PYTHON = ROOT / ".venv-worker" / "bin" / "python"
+FAULTS = (429, 500, 503, RESET, LOST, SHORT, CUT, FLIPPED)
 
 pytestmark = pytest.mark.engines
 
@@ -53,15 +55,22 @@ def rows_of(ledger: str) -> tuple[dict, pa.Table]:
     return manifest, pa.concat_tables([pq.read_table(io.BytesIO(f)) for f in files])
 
 
-def test_the_staged_job_makes_the_ledger_of_the_embedded_engine(
-    worker_python, bucket, scene, arguments, dataflow, gcs, tmp_path
-):
-    count = write_inputs(tmp_path / "photos")
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder of photos and bad inputs."""
+    folder = tmp_path_factory.mktemp("inputs") / "photos"
+    write_inputs(folder)
+    return folder
+
+
+@pytest.fixture
+def staged(photos, scene, arguments, dataflow, tmp_path):
+    """What was submitted: the flags of `musiq score` and the file of the graph."""
     storage = storage_for(scene)
-    for path in (tmp_path / "photos").rglob("*"):
+    for path in photos.rglob("*"):
         if path.is_dir():
             continue
-        name = os.fsencode(path.relative_to(tmp_path)).decode("utf-8", "replace")
+        name = os.fsencode(path.relative_to(photos)).decode("utf-8", "replace")
         storage.write(f"{scene}/twin/{name}", path.read_bytes())
     flags = dict(zip(arguments[1::2], arguments[2::2], strict=True))
     flags |= {"--input": f"{scene}/twin/", "--max_failure_rate": "1"}
@@ -69,27 +78,59 @@ def test_the_staged_job_makes_the_ledger_of_the_embedded_engine(
     submitted = run_here("score", *told)
     assert submitted.code == 0, submitted.err
     options = dataflow.jobs[0]["environment"]["sdkPipelineOptions"]["options"]
+    graph = tmp_path / "pipeline.pb"
     with storage.open_read(options["pipelineUrl"]) as file:
-        (tmp_path / "pipeline.pb").write_bytes(file.read())
+        graph.write_bytes(file.read())
+    return flags, graph
 
-    env = gcs.env | {"HOME": str(tmp_path), "NPROC": "1", "PATH": "/usr/bin:/bin"}
-    done = in_worker(worker_python, twin, tmp_path / "pipeline.pb", env=env)
+
+def run_twin(python, graph, gcs_env) -> dict:
+    """Run a graph in the worker's environment; returns how it ended."""
+    env = gcs_env | {"HOME": str(graph.parent), "NPROC": "1", "PATH": "/usr/bin:/bin"}
+    done = in_worker(python, twin, graph, env=env)
     assert done.returncode == 0, done.stderr[-3000:]
-    ended = json.loads(done.stdout.splitlines()[-1])
-    assert ended["state"] == "DONE"
-    assert ended["bad"] == []
+    return json.loads(done.stdout.splitlines()[-1])
 
+
+def require_ledger_of_the_embedded_engine(flags) -> dict:
+    """Fail unless a ledger is what the same command makes here; returns its counts."""
     manifest, found = rows_of(flags["--output"])
+    embedded = flags["--output"] + "-embedded"
     local = run_here(
-        *("score", "--input", flags["--input"], "--output", f"{scene}/twin-embedded"),
+        *("score", "--input", flags["--input"], "--output", embedded),
         *("--model", flags["--model"], "--max_failure_rate", 1, "--workers", 1),
     )
     assert local.code == 0, local.err
-    expected_manifest, expected = rows_of(f"{scene}/twin-embedded")
+    expected_manifest, expected = rows_of(embedded)
     require_same_rows(found, expected)
-    assert found.num_rows == count
     assert manifest["counts"] == expected_manifest["counts"]
-    assert ended["counters"]["images_scored"] == manifest["counts"]["scored"]
+    assert manifest["failures"] == expected_manifest["failures"]
+    return manifest["counts"]
+
+
+def test_the_staged_job_makes_the_ledger_of_the_embedded_engine(
+    worker_python, photos, staged, gcs
+):
+    flags, graph = staged
+    ended = run_twin(worker_python, graph, gcs.env)
+    assert ended["state"] == "DONE"
+    assert ended["bad"] == []
+    counts = require_ledger_of_the_embedded_engine(flags)
+    assert counts["listed"] == sum(not path.is_dir() for path in photos.rglob("*"))
+    assert ended["counters"]["images_scored"] == counts["scored"]
+
+
+def test_the_staged_job_loses_nothing_while_its_store_fails(worker_python, staged, gcs):
+    flags, graph = staged
+    with running_proxy(gcs.env["STORAGE_EMULATOR_HOST"], seed=7) as (proxy, address):
+        proxy.fail_at_random(0.1, *FAULTS)
+        ended = run_twin(
+            worker_python, graph, gcs.env | {"STORAGE_EMULATOR_HOST": address}
+        )
+    assert ended["state"] == "DONE"
+    failed = [request for request in proxy.requests if request.fault is not None]
+    assert {"read", "write"} <= {request.operation for request in failed}
+    require_ledger_of_the_embedded_engine(flags)
 
 
 @pytest.mark.parametrize("name", ["tensorflow", "array_record", "pytest"])
