@@ -5,8 +5,6 @@ stands in the file of its name. Image refs cross shuffles on the way in, finishe
 on the way out; no image bytes and no patches ever do.
 """
 
-from collections.abc import Iterator
-
 import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton, DoOutputsTuple, PCollection
 from apache_beam.utils.shared import Shared
@@ -14,12 +12,19 @@ from apache_beam.utils.shared import Shared
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.fetch import FetchImage
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.inputs import Shard, list_input, list_shard
 from pipelines.scoring.journal import (
     JournalRows,
     journal_folder,
     list_journal,
     read_journal,
+)
+from pipelines.scoring.listing import (
+    LISTED,
+    SHARDS,
+    ListingCounts,
+    ListInput,
+    ListShard,
+    add_listing_counts,
 )
 from pipelines.scoring.parquet_rows import gather_rows
 from pipelines.scoring.plan import (
@@ -49,8 +54,7 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
     Returns:
       The published manifest, one element.
     """
-    named = _list(pipeline, config)
-    named_count = named | "Count named" >> beam.combiners.Count.Globally()
+    named, listing = _list(pipeline, config)
     planned = _plan(pipeline, named, config)
     row_count = (
         (planned.to_score, planned[KEPT])
@@ -87,38 +91,36 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
         >> beam.Map(
             _publish,
             AsList(summaries),
-            AsSingleton(named_count),  # pyright: ignore[reportArgumentType]
+            AsSingleton(listing),  # pyright: ignore[reportArgumentType]
             AsSingleton(plan_counts),  # pyright: ignore[reportArgumentType]
             AsSingleton(row_count),
         )
     )
 
 
-def _list(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
-    """Return a ref for every image; files of images are looked into in parallel."""
+def _list(
+    pipeline: beam.Pipeline, config: ScoringConfig
+) -> tuple[PCollection, PCollection]:
+    """Return a ref for every image, and the counts of all that was listed.
+
+    Files of images are looked into in parallel.
+    """
     listed = (
         pipeline
         | "Inputs" >> beam.Create(list(config.inputs))
-        | "List" >> beam.FlatMap(list_input)
+        | "List" >> beam.ParDo(ListInput()).with_outputs(SHARDS, LISTED, main="images")
     )
-    images = listed | "Images" >> beam.FlatMap(_only_images)
     members = (
-        listed
-        | "Shards" >> beam.FlatMap(_only_shards)
+        listed[SHARDS]
         | "Spread shards" >> beam.Reshuffle()
-        | "List shards" >> beam.FlatMap(list_shard)
+        | "List shards" >> beam.ParDo(ListShard()).with_outputs(LISTED, main="images")
     )
-    return (images, members) | "Named" >> beam.Flatten()
-
-
-def _only_images(named: ImageRef | Shard) -> Iterator[ImageRef]:
-    if isinstance(named, ImageRef):
-        yield named
-
-
-def _only_shards(named: ImageRef | Shard) -> Iterator[Shard]:
-    if isinstance(named, Shard):
-        yield named
+    counts = (
+        (listed[LISTED], members[LISTED])
+        | "Listed" >> beam.Flatten()
+        | "Add listing counts" >> beam.CombineGlobally(add_listing_counts)
+    )
+    return (listed.images, members.images) | "Named" >> beam.Flatten(), counts
 
 
 def _plan(
@@ -167,6 +169,12 @@ def _with_shard(
 
 
 def _publish(
-    config: ScoringConfig, summaries: list, named: int, counts: PlanCounts, rows: int
+    config: ScoringConfig,
+    summaries: list,
+    listing: ListingCounts,
+    counts: PlanCounts,
+    rows: int,
 ) -> Manifest:
-    return publish_run(summaries, named=named, planned=counts, rows=rows, config=config)
+    return publish_run(
+        summaries, listing=listing, planned=counts, rows=rows, config=config
+    )

@@ -11,6 +11,7 @@ from pipelines.ledger_folder import (
 )
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.journal import drop_journal
+from pipelines.scoring.listing import ListingCounts, require_whole_listing
 from pipelines.scoring.plan import PlanCounts, Vanished
 from pipelines.scoring.score_quantiles import score_quantiles
 from pipelines.scoring.write import ShardSummary, shard_count_for
@@ -95,7 +96,7 @@ def is_published(config: ScoringConfig) -> bool:
 def publish_run(
     summaries: Sequence[ShardSummary],
     *,
-    named: int,
+    listing: ListingCounts,
     planned: PlanCounts,
     rows: int,
     config: ScoringConfig,
@@ -104,7 +105,7 @@ def publish_run(
 
     Args:
       summaries: All shards of the run.
-      named: Inputs that the listing named, repeats included, as it counted them.
+      listing: What the listing met, counted there and then.
       planned: What planning met.
       rows: Rows that planning foresaw: distinct inputs and marked vanished ones.
       config: The run.
@@ -124,6 +125,7 @@ def publish_run(
         failures.update(summary.failures)
     scored = sum(summary.scored for summary in summaries)
     vanished = sum(summary.vanished for summary in summaries)
+    require_whole_listing(listing, config)
     require_known_rows(planned, vanished, config)
     require_within_budget(
         sum(summary.unpublished for summary in summaries), unpublished_failures, config
@@ -132,7 +134,7 @@ def publish_run(
         run_id=config.run_id,
         created_at=config.started_at.isoformat(),
         counts=Counts(
-            named=named,
+            named=listing.images,
             duplicates=planned.repeats,
             listed=rows - vanished,
             scored=scored,

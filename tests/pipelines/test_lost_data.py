@@ -1,7 +1,10 @@
 """What the engine loses between two steps is noticed, and made good."""
 
 import pytest
-from apache_beam.runners.portability.fn_api_runner.execution import GroupingBuffer
+from apache_beam.runners.portability.fn_api_runner.execution import (
+    GroupingBuffer,
+    ListBuffer,
+)
 from helpers.make_images import write_images
 from helpers.run_musiq import run_here, table_of
 from helpers.tiny_models import tiny_model_file
@@ -20,24 +23,29 @@ def score(tmp_path):
     )
 
 
-def lose(monkeypatch, *, times: int) -> None:
-    """Let the engine drop messages on their way to planning, a few times."""
-    append = GroupingBuffer.append
+def lose(monkeypatch, buffer: type, *, times: int) -> None:
+    """Let the engine drop the first messages with an image, a few times.
+
+    In a `GroupingBuffer` they are on their way to planning, which groups; in a
+    `ListBuffer`, between listing and all that comes after it.
+    """
+    append = buffer.append
     left = [times]
 
     def lossy_append(self, data):
-        if b"image-003" in data and left[0] and not self._table:
+        if b"image-003" in data and left[0] and not getattr(self, "_table", None):
             left[0] -= 1
         else:
             append(self, data)
 
-    monkeypatch.setattr(GroupingBuffer, "append", lossy_append)
+    monkeypatch.setattr(buffer, "append", lossy_append)
 
 
+@pytest.mark.parametrize("buffer", [GroupingBuffer, ListBuffer])
 def test_a_job_that_lost_inputs_starts_again_and_has_them_all(
-    score, tmp_path, monkeypatch
+    score, tmp_path, monkeypatch, buffer
 ):
-    lose(monkeypatch, times=1)
+    lose(monkeypatch, buffer, times=1)
     outcome = score()
     assert outcome.code == 0, outcome.err
     assert "the engine lost some of its data; the job goes on" in outcome.err
@@ -46,7 +54,7 @@ def test_a_job_that_lost_inputs_starts_again_and_has_them_all(
 
 
 def test_a_job_that_always_loses_inputs_publishes_nothing(score, tmp_path, monkeypatch):
-    lose(monkeypatch, times=1000)
+    lose(monkeypatch, GroupingBuffer, times=1000)
     outcome = score()
     assert outcome.code == 1
     assert outcome.err.splitlines()[-1].startswith(

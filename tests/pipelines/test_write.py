@@ -10,6 +10,7 @@ from musiq_core.model_file import read_model_file
 from pipelines.ledger_folder import LedgerFolderError, newest_manifest_number
 from pipelines.scoring.config import ScoringConfig, ScoringModel
 from pipelines.scoring.inputs import Input, InputKind
+from pipelines.scoring.listing import ListingCounts
 from pipelines.scoring.plan import KeptRow, PlanCounts, PreviousState, Vanished
 from pipelines.scoring.publish import FailureBudgetError, publish_run
 from pipelines.scoring.write import shard_count_for, write_shard
@@ -74,7 +75,11 @@ def test_publishing_twice_by_one_run_changes_nothing(config):
     summary = write_shard(rows(4), shard=0, shard_count=1, config=config)
     for _ in range(2):
         publish_run(
-            [summary], named=5, planned=PlanCounts(repeats=1), rows=4, config=config
+            [summary],
+            listing=listed(5),
+            planned=PlanCounts(repeats=1),
+            rows=4,
+            config=config,
         )
     assert newest_manifest_number(config.output) == 1
 
@@ -82,17 +87,44 @@ def test_publishing_twice_by_one_run_changes_nothing(config):
 def test_a_lost_row_stops_publication(config):
     summary = write_shard(rows(4), shard=0, shard_count=1, config=config)
     with pytest.raises(ManifestError, match="counts do not add up, so nothing was"):
-        publish_run([summary], named=5, planned=PlanCounts(), rows=5, config=config)
+        publish_run(
+            [summary], listing=listed(5), planned=PlanCounts(), rows=5, config=config
+        )
+    assert newest_manifest_number(config.output) == 0
+
+
+@pytest.mark.parametrize(
+    ("listing", "message"),
+    [
+        (ListingCounts(), "0 of 1 inputs and 0 of 0 files of images"),
+        (
+            ListingCounts(inputs=1, shards=3, listed_shards=2),
+            "1 of 1 inputs and 2 of 3 files of images were listed to their end",
+        ),
+    ],
+)
+def test_a_listing_that_did_not_arrive_whole_stops_publication(
+    config, listing, message
+):
+    summary = write_shard([], shard=0, shard_count=1, config=config)
+    with pytest.raises(ManifestError, match=message):
+        publish_run(
+            [summary], listing=listing, planned=PlanCounts(), rows=0, config=config
+        )
     assert newest_manifest_number(config.output) == 0
 
 
 def test_the_slower_of_two_runs_publishes_nothing_and_says_where_its_rows_are(config):
     summary = write_shard(rows(4), shard=0, shard_count=1, config=config)
-    publish_run([summary], named=4, planned=PlanCounts(), rows=4, config=config)
+    publish_run(
+        [summary], listing=listed(4), planned=PlanCounts(), rows=4, config=config
+    )
     other = dataclasses.replace(config, run_id="slower")
     summary = write_shard(rows(4), shard=0, shard_count=1, config=other)
     with pytest.raises(LedgerFolderError, match="its rows are kept in runs/slower"):
-        publish_run([summary], named=4, planned=PlanCounts(), rows=4, config=other)
+        publish_run(
+            [summary], listing=listed(4), planned=PlanCounts(), rows=4, config=other
+        )
 
 
 def mixed_rows(scored: int, failed: int) -> list[LedgerRow]:
@@ -118,7 +150,7 @@ def test_too_many_failures_among_100_images_publish_nothing(
     def publish(config):
         publish_run(
             [summary],
-            named=len(rows),
+            listing=listed(len(rows)),
             planned=PlanCounts(),
             rows=len(rows),
             config=config,
@@ -133,11 +165,19 @@ def test_too_many_failures_among_100_images_publish_nothing(
     assert newest_manifest_number(config.output) == 1
 
 
+def listed(images: int) -> ListingCounts:
+    return ListingCounts(images=images, inputs=1)
+
+
 def next_run(config: ScoringConfig, rows: list[LedgerRow], **changes) -> ScoringConfig:
     """Publish rows and return the run after that."""
     summary = write_shard(rows, shard=0, shard_count=1, config=config)
     publish_run(
-        [summary], named=len(rows), planned=PlanCounts(), rows=len(rows), config=config
+        [summary],
+        listing=listed(len(rows)),
+        planned=PlanCounts(),
+        rows=len(rows),
+        config=config,
     )
     previous = PreviousState(ledger=config.output, shard_count=1, files=(summary.file,))
     return dataclasses.replace(
@@ -166,7 +206,7 @@ def test_failed_rows_of_vanished_files_do_not_count_against_the_failure_budget(c
     summary = write_shard(planned, shard=0, shard_count=1, config=config)
     manifest = publish_run(
         [summary],
-        named=100,
+        listing=listed(100),
         planned=PlanCounts(published=120, vanished=120),
         rows=220,
         config=config,
@@ -195,7 +235,7 @@ def test_vanished_rows_are_marked_or_dropped_but_never_lost(
 
     def publish():
         return publish_run(
-            [summary], named=0, planned=planned, rows=marked, config=config
+            [summary], listing=listed(0), planned=planned, rows=marked, config=config
         )
 
     if counted is None:

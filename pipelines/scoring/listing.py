@@ -1,0 +1,100 @@
+"""List: what the user named as refs, and how many of them there are.
+
+Images are counted where they are listed. An engine can lose a message between that
+and the next step; counted any later, the images in it would never have been there.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+
+from pipelines.scoring.config import ScoringConfig
+from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.inputs import Input, Shard, list_input, list_shard
+from schemas.manifest import CountsError
+
+SHARDS = "shards"
+LISTED = "listed"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class ListingCounts:
+    """What listing met, of one input, of one shard or of all.
+
+    Attributes:
+      images: Images named, repeats included.
+      inputs: Inputs listed to their end.
+      shards: Files of images that inputs named.
+      listed_shards: Those listed to their end.
+    """
+
+    images: int = 0
+    inputs: int = 0
+    shards: int = 0
+    listed_shards: int = 0
+
+
+def add_listing_counts(counts: Iterable[ListingCounts]) -> ListingCounts:
+    """Return the counts of several inputs and shards together."""
+    counts = list(counts)
+    return ListingCounts(
+        images=sum(one.images for one in counts),
+        inputs=sum(one.inputs for one in counts),
+        shards=sum(one.shards for one in counts),
+        listed_shards=sum(one.listed_shards for one in counts),
+    )
+
+
+def require_whole_listing(listing: ListingCounts, config: ScoringConfig) -> None:
+    """Refuse to publish unless every input and every shard was listed to its end.
+
+    Raises:
+      CountsError: If that is not so.
+    """
+    inputs = len(config.inputs)
+    if (listing.inputs, listing.listed_shards) != (inputs, listing.shards):
+        raise CountsError(
+            f"the counts do not add up, so nothing was published: {listing.inputs} of "
+            f"{inputs} inputs and {listing.listed_shards} of {listing.shards} files of "
+            "images were listed to their end"
+        )
+
+
+class ListInput(beam.DoFn):
+    """`list_input`: image refs, `SHARDS`, and at the end one count as `LISTED`."""
+
+    def process(
+        self, element: Input
+    ) -> Iterator[
+        ImageRef
+        | TaggedOutput[Literal["shards"], Shard]
+        | TaggedOutput[Literal["listed"], ListingCounts]
+    ]:
+        """Emit what one input names."""
+        images = shards = 0
+        for named in list_input(element):
+            if isinstance(named, Shard):
+                shards += 1
+                yield TaggedOutput(SHARDS, named)
+            else:
+                images += 1
+                yield named
+        counts = ListingCounts(images=images, inputs=1, shards=shards)
+        yield TaggedOutput(LISTED, counts)
+
+
+class ListShard(beam.DoFn):
+    """`list_shard`: image refs, and at the end one count as `LISTED`."""
+
+    def process(
+        self, element: Shard
+    ) -> Iterator[ImageRef | TaggedOutput[Literal["listed"], ListingCounts]]:
+        """Emit the images of one shard."""
+        images = 0
+        for ref in list_shard(element):
+            images += 1
+            yield ref
+        yield TaggedOutput(LISTED, ListingCounts(images=images, listed_shards=1))
