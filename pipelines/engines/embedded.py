@@ -7,6 +7,7 @@ import sys
 
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from apache_beam.portability.api import beam_provision_api_pb2
+from apache_beam.runners.portability.fn_api_runner import worker_handlers
 from apache_beam.runners.portability.fn_api_runner.fn_runner import (
     ExtendedProvisionInfo,
     FnApiRunner,
@@ -28,6 +29,9 @@ _WORKER_MODULE = "pipelines.embedded_worker"
 def embedded_runner(options: PipelineOptions, workers: int) -> PipelineRunner:
     """Return the FnApi runner, which tells its workers the options (provision info)."""
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    # What goes to a worker is sent whole. Once a second Beam would send what it has by
+    # then, in a thread beside the one that writes, and drop what is written meanwhile.
+    worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
     command = f"{shlex.quote(sys.executable)} -m {_WORKER_MODULE}"
     options.view_as(DirectOptions).direct_num_workers = workers
     environment: Environment

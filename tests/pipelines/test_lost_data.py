@@ -1,13 +1,20 @@
 """What the engine loses between two steps is noticed, and made good."""
 
+import time
+
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import worker_handlers
 from apache_beam.runners.portability.fn_api_runner.execution import (
     GroupingBuffer,
     ListBuffer,
 )
+from apache_beam.runners.worker.data_plane import BeamFnDataServicer
 from helpers.make_images import write_images
 from helpers.run_musiq import run_here, table_of
 from helpers.tiny_models import tiny_model_file
+
+from pipelines.engines.embedded import embedded_runner
 
 COUNT = 6
 
@@ -61,3 +68,22 @@ def test_a_job_that_always_loses_inputs_publishes_nothing(score, tmp_path, monke
         "musiq score: error: the counts do not add up, so nothing was published"
     )
     assert not (tmp_path / "ledger" / "_manifests").exists()
+
+
+def test_what_takes_long_to_hand_to_a_worker_arrives_whole():
+    embedded_runner(PipelineOptions([]), workers=2)
+    servicer = BeamFnDataServicer(worker_handlers.DATA_BUFFER_TIME_LIMIT_MS)
+    channel = servicer.get_conn_by_worker_id("worker")
+    sent = []
+
+    def send_slowly(message):
+        time.sleep(0.5)
+        sent.append(message.data)
+
+    channel._enqueue_to_send = send_slowly
+    stream = channel.output_stream("bundle", "Read")
+    for number in range(30):
+        stream.write(bytes([number]))
+        time.sleep(0.06)
+    stream.close()
+    assert b"".join(sent) == bytes(range(30))
