@@ -70,7 +70,7 @@ soak: $(VENV)/installed-dev
 test-hostile: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m hostile tests/hostile
 
-# ENGINES=full takes 200 photos instead of 30.
+# ENGINES=full takes 200 photos instead of 30, and plans 2,000,000 instead of 20,000.
 test-engines: $(VENV)/installed-dev prism .venv-worker/installed
 	$(BIN)/python -m pytest -m engines tests/engines
 
