@@ -12,7 +12,8 @@ from musiq_core.preparation import PreparationConfig
 from pipelines.decoding import DEFAULT_LIMITS, DecoderLimits
 from pipelines.scoring.device import Device
 from pipelines.scoring.inputs import Input
-from pipelines.scoring.plan import PreviousState, RetryFailed, Vanished
+from pipelines.scoring.plan import RetryFailed, Vanished
+from pipelines.scoring.previous_state import PreviousState
 from schemas.ledger import LedgerModel, ledger_schema
 from schemas.model_card import ModelCard
 

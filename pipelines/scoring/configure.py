@@ -29,7 +29,8 @@ from pipelines.scoring.inputs import (
     resolve_inputs,
 )
 from pipelines.scoring.journal import drop_journal
-from pipelines.scoring.plan import PreviousState, RetryFailed, Vanished
+from pipelines.scoring.plan import RetryFailed, Vanished
+from pipelines.scoring.previous_state import PreviousState
 from pipelines.storage import StorageError, join, resolve, storage_for
 from schemas.arguments import UsageError
 from schemas.failures import ImageFailure

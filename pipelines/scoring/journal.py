@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 
 from pipelines.ledger_folder import LedgerFolderError
 from pipelines.scoring.config import ScoringConfig
-from pipelines.scoring.plan import KNOWN_COLUMNS, JournalEntry, KnownRow
+from pipelines.scoring.plan import JournalEntry
+from pipelines.scoring.previous_state import KNOWN_COLUMNS, KnownRow
 from pipelines.storage import StorageError, join, storage_for
 from schemas.ledger import LedgerRow, rows_to_table, shard_of
 

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from pipelines.ledger_folder import LedgerFolderError, read_ledger_file
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.journal import read_journal_table
-from pipelines.scoring.plan import KeptRow, previous_files
+from pipelines.scoring.plan import KeptRow
+from pipelines.scoring.previous_state import previous_files
 
 
 def read_kept_rows(

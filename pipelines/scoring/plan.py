@@ -7,18 +7,24 @@ from typing import Any, Literal
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.windowed_value import WindowedValue
 
-from pipelines.ledger_folder import read_ledger_file
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.look_up import look_up
+from pipelines.scoring.previous_state import (
+    KnownRow,
+    PreviousState,
+    previous_files,
+    read_known_rows,
+)
 from pipelines.scoring.progress import ProgressCounter
 from schemas.ledger import Status
-from schemas.manifest import LedgerFile
 
 KEPT = "kept"
 COUNTS = "counts"
 _FIRST_PLAN_SHARDS = 64
-KNOWN_COLUMNS = ["uri", "generation", "size_bytes", "status", "transient"]
+_SORTED_TOGETHER = 4096
 
 
 class RetryFailed(enum.StrEnum):
@@ -34,21 +40,6 @@ class Vanished(enum.StrEnum):
 
     DROP = "drop"
     MARK = "mark"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PreviousState:
-    """The ledger as last published, by the same models and settings.
-
-    Attributes:
-      ledger: The ledger's folder.
-      shard_count: Shards that its rows are divided into by their URIs.
-      files: One for each shard that has rows.
-    """
-
-    ledger: str
-    shard_count: int
-    files: tuple[LedgerFile, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,16 +59,6 @@ class KeptRow:
     carried: tuple[Any, ...] = ()
     journal: str | None = None
     is_vanished: bool = False
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class KnownRow:
-    """What decides whether a row of the ledger still holds."""
-
-    generation: str | None
-    size_bytes: int | None
-    status: str
-    transient: bool | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,14 +98,6 @@ def add_counts(counts: Iterable[PlanCounts]) -> PlanCounts:
 def plan_shard_count(previous: PreviousState | None) -> int:
     """Return into how many parts the inputs are divided for planning."""
     return previous.shard_count if previous else _FIRST_PLAN_SHARDS
-
-
-def previous_files(
-    previous: PreviousState, shard: int, shard_count: int
-) -> list[LedgerFile]:
-    """Return the files that hold the rows of shard `shard` of `shard_count`."""
-    common = min(shard_count, previous.shard_count)
-    return [f for f in previous.files if f.shard % common == shard % common]
 
 
 def plan_refs(
@@ -200,26 +173,11 @@ def look_up_known(
     return [*others, *look_up(unlisted)]
 
 
-def read_known_rows(previous: PreviousState, shard: int) -> dict[str, KnownRow]:
-    """Return the rows of one shard of the ledger by URI."""
-    known = {}
-    for file in previous_files(previous, shard, previous.shard_count):
-        table = read_ledger_file(previous.ledger, file, KNOWN_COLUMNS)
-        columns = (table.column(name).to_pylist() for name in KNOWN_COLUMNS)
-        for uri, generation, size_bytes, status, transient in zip(
-            *columns, strict=True
-        ):
-            known[uri] = KnownRow(
-                generation=generation,
-                size_bytes=size_bytes,
-                status=status,
-                transient=transient,
-            )
-    return known
-
-
 class PlanShard(beam.DoFn):
-    """`plan_refs` for the inputs of one shard, the largest files first.
+    """`plan_refs` for the inputs of one shard; refs to score go on in sorted runs.
+
+    The embedded engine deals what it gets to its workers in turn, so that of files of
+    nearly one size each gets one, the largest first, and they end together.
 
     Kept rows go to the output `KEPT`, and so do those of vanished inputs if they are
     to be marked. A `PlanCounts` goes to `COUNTS`: it is counted from what arrives here,
@@ -243,6 +201,10 @@ class PlanShard(beam.DoFn):
     def setup(self):
         """Open this worker's progress file."""
         self._progress = ProgressCounter(self._progress_folder)
+
+    def start_bundle(self):
+        """Start with no refs waiting to be sorted."""
+        self._to_score: list[ImageRef] = []
 
     def process(
         self, element: tuple[int, Iterable[ImageRef | JournalEntry | None]]
@@ -281,7 +243,18 @@ class PlanShard(beam.DoFn):
             for row in vanished_rows(named, known):
                 yield TaggedOutput(KEPT, row)
         self._progress.plan(len(to_score))
-        yield from sorted(to_score, key=_size_bytes, reverse=True)
+        self._to_score += to_score
+        if len(self._to_score) >= _SORTED_TOGETHER:
+            yield from self._largest_first()
+
+    # Beam allows windowed values here, which its annotation does not say.
+    def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Emit the refs still waiting."""
+        yield from map(GlobalWindows.windowed_value, self._largest_first())
+
+    def _largest_first(self) -> list[ImageRef]:
+        refs, self._to_score = self._to_score, []
+        return sorted(refs, key=_size_bytes, reverse=True)
 
     def _read_known_rows(self, shard: int, named: set[str]) -> dict[str, KnownRow]:
         """Read the shard of the ledger, unless it is dropped as a whole."""

@@ -15,16 +15,18 @@ from pipelines.scoring.plan import (
     KEPT,
     JournalEntry,
     KeptRow,
-    KnownRow,
     PlanCounts,
     PlanShard,
-    PreviousState,
     RetryFailed,
     Vanished,
     look_up_known,
     plan_refs,
-    previous_files,
     vanished_rows,
+)
+from pipelines.scoring.previous_state import (
+    KnownRow,
+    PreviousState,
+    previous_files,
 )
 from pipelines.storage import storage_for
 from schemas.failures import Failure
@@ -165,7 +167,36 @@ def plan_shard(previous, vanished, shard, *values) -> list:
         progress_folder=None,
     )
     step.setup()
-    return list(step.process((shard, [None, *values])))
+    step.start_bundle()
+    found = list(step.process((shard, [None, *values])))
+    return [*found, *(late.value for late in step.finish_bundle())]
+
+
+def test_refs_of_many_shards_go_on_the_largest_first(ref):
+    step = PlanShard(
+        previous=None,
+        retry_failed=RetryFailed.TRANSIENT,
+        vanished=Vanished.DROP,
+        progress_folder=None,
+    )
+    step.setup()
+    step.start_bundle()
+    sizes = random.Random(0).sample(range(20_000), 10_000)
+    refs = [
+        dataclasses.replace(
+            ref, uri=str(size), listed=dataclasses.replace(ref.listed, size_bytes=size)
+        )
+        for size in sizes
+    ]
+    planned = []
+    for shard in range(1000):
+        planned += step.process((shard, refs[shard::1000]))
+    early = [ref.size_bytes for ref in planned if isinstance(ref, ImageRef)]
+    late = [windowed.value.size_bytes for windowed in step.finish_bundle()]
+    assert late
+    assert sorted(early + late) == sorted(sizes)
+    for some in (early[:4100], early[4100:8200], late):
+        assert some == sorted(some, reverse=True)
 
 
 def test_a_shard_that_no_input_falls_into_is_all_vanished(previous):

@@ -11,7 +11,8 @@ from pipelines.ledger_folder import LedgerFolderError, newest_manifest_number
 from pipelines.scoring.config import ScoringConfig, ScoringModel
 from pipelines.scoring.inputs import Input, InputKind
 from pipelines.scoring.listing import ListingCounts
-from pipelines.scoring.plan import KeptRow, PlanCounts, PreviousState, Vanished
+from pipelines.scoring.plan import KeptRow, PlanCounts, Vanished
+from pipelines.scoring.previous_state import PreviousState
 from pipelines.scoring.publish import FailureBudgetError, publish_run
 from pipelines.scoring.write import shard_count_for, write_shard
 from schemas.failures import Failure
