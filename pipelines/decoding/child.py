@@ -10,9 +10,9 @@ import ctypes
 import os
 import resource
 import signal
+import socket
 import sys
 from collections.abc import Iterable
-from multiprocessing.connection import Connection
 
 from PIL import AvifImagePlugin, Image
 
@@ -25,19 +25,20 @@ _NOBODY = 65534
 
 
 def serve(
-    connection: Connection, config: PreparationConfig, limits: dict[str, int]
+    parent: socket.socket, config: PreparationConfig, limits: dict[str, int]
 ) -> None:
-    """Prepare what comes until the parent closes the connection."""
+    """Prepare what comes until the parent closes its end of the socket."""
+    files = parent.makefile("rb")
     Image.preinit()  # imports that Pillow would otherwise make at the first picture
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # threads count as processes
     _give_up_powers(limits["memory_bytes"])
-    connection.send_bytes(messages.READY)
-    with contextlib.suppress(EOFError, ConnectionError):
-        while True:
-            data = connection.recv_bytes()
+    parent.sendall(messages.READY)
+    with contextlib.suppress(ConnectionError):
+        while length := files.read(messages.LENGTH_BYTES):
+            data = files.read(messages.unpack_length(length))
             _limit_cpu(limits["cpu_seconds"])
-            for message in _answer(data, config):
-                connection.send_bytes(message)
+            for part in _answer(data, config):
+                parent.sendall(part)
 
 
 def _answer(data: bytes, config: PreparationConfig) -> Iterable[bytes | memoryview]:
@@ -81,4 +82,4 @@ def _limit_cpu(seconds: int) -> None:
 
 if __name__ == "__main__":
     descriptor, settings = sys.argv[1:]
-    serve(Connection(int(descriptor)), *messages.unpack_config(settings))
+    serve(socket.socket(fileno=int(descriptor)), *messages.unpack_config(settings))

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from musiq_core.preparation import Preparation, PreparationConfig
@@ -17,6 +16,13 @@ from schemas.failures import Failure, ImageFailure
 
 _START_SECONDS = 60.0
 _ROOT = Path(__file__).parents[2]
+# Else glibc gives the memory of every large array back at once and gets it anew, page
+# by page, for the next image: that took the child longer than decoding.
+_KEEP_FREED_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),
+    "MALLOC_TRIM_THRESHOLD_": str(2**27),
+    "MALLOC_TOP_PAD_": str(2**24),
+}
 
 
 class DecoderError(Exception):
@@ -57,7 +63,7 @@ class Decoder:
         self._config = config
         self._limits = limits
         self._process: subprocess.Popen | None = None
-        self._connection: Connection | None = None
+        self._child: socket.socket | None = None
 
     def prepare(self, data: bytes) -> Preparation:
         """Decode one file and cut its patches.
@@ -67,13 +73,16 @@ class Decoder:
             long, or `decoder_crash` if the child died over it.
           DecoderError: If no child can be started.
         """
-        connection = self._connection or self._start()
+        child = self._child or self._start()
         deadline = time.monotonic() + self._limits.seconds
         try:
-            connection.send_bytes(data)
-            header = self._receive(connection, deadline)
-            return messages.unpack(header, lambda: self._receive(connection, deadline))
-        except (EOFError, ConnectionError) as error:
+            child.settimeout(self._limits.seconds)
+            child.sendall(messages.pack_length(len(data)))
+            child.sendall(data)
+            return messages.unpack_answer(
+                lambda view: receive_into(view, child, deadline)
+            )
+        except ConnectionError as error:
             raise self._crash() from error
         except TimeoutError as error:
             self.close()
@@ -83,21 +92,19 @@ class Decoder:
 
     def close(self) -> None:
         """End the child, whatever it is doing."""
-        if self._connection:
-            self._connection.close()
-            self._connection = None
+        if self._child:
+            self._child.close()
+            self._child = None
         if self._process:
             self._process.kill()
             self._process.wait()
             self._process = None
 
-    def _receive(self, connection: Connection, deadline: float) -> bytes:
-        if not connection.poll(max(0.0, deadline - time.monotonic())):
-            raise TimeoutError
-        return connection.recv_bytes()
-
-    def _start(self) -> Connection:
-        mine, theirs = map(_connection, socket.socketpair())
+    def _start(self) -> socket.socket:
+        mine, theirs = socket.socketpair()
+        # Beam sets a default timeout when it looks for Google credentials; with it the
+        # child would inherit a socket that does not wait.
+        theirs.setblocking(True)
         limits = {
             "memory_bytes": self._limits.memory_bytes,
             "cpu_seconds": int(self._limits.seconds) + 2,
@@ -114,10 +121,11 @@ class Decoder:
             env=_bare_environment(),
         )
         theirs.close()
-        self._connection = mine
+        self._child = mine
+        ready = memoryview(bytearray(len(messages.READY)))
         try:
-            self._receive(mine, time.monotonic() + _START_SECONDS)
-        except (EOFError, ConnectionError, TimeoutError) as error:
+            receive_into(ready, mine, time.monotonic() + _START_SECONDS)
+        except (ConnectionError, TimeoutError) as error:
             self.close()
             raise DecoderError("no decode child can be started") from error
         return mine
@@ -137,14 +145,22 @@ class Decoder:
         return ImageFailure(Failure.DECODER_CRASH, f"the decoder died ({name})")
 
 
-def _connection(end: socket.socket) -> Connection:
-    """Make a connection, which waits for data whatever sockets do by default.
+def receive_into(view: memoryview, child: socket.socket, deadline: float) -> None:
+    """Fill `view` from the socket, by `deadline` on the monotonic clock.
 
-    Beam sets a default timeout when it looks for Google credentials; a socket with a
-    timeout does not block, and a connection cannot read from it.
+    Raises:
+      ConnectionError: If the other end is closed before.
+      TimeoutError: If it takes too long.
     """
-    end.setblocking(True)
-    return Connection(end.detach())
+    while view:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        child.settimeout(left)
+        count = child.recv_into(view)
+        if not count:
+            raise ConnectionResetError
+        view = view[count:]
 
 
 def _bare_environment() -> dict[str, str]:
@@ -152,8 +168,9 @@ def _bare_environment() -> dict[str, str]:
     passed = ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LANG")
     kept = {name: os.environ[name] for name in passed if name in os.environ}
     search = os.pathsep.join([str(_ROOT), *filter(None, sys.path)])
-    return kept | {
+    fixed = {
         "PYTHONPATH": search,
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
+    return kept | fixed | _KEEP_FREED_MEMORY

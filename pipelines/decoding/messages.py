@@ -1,7 +1,12 @@
-"""What parent and decode child say to each other: one line of JSON, then raw bytes."""
+"""What parent and decode child say to each other.
+
+A file goes out, and a header of JSON comes back, each with its length before it; the
+header says how many raw bytes of arrays follow.
+"""
 
 import dataclasses
 import json
+import struct
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -12,12 +17,23 @@ from musiq_core.patches import Patches
 from musiq_core.preparation import Preparation, PreparationConfig
 from schemas.failures import Failure, ImageFailure
 
-READY = b"ready"
+READY = b"!"
+LENGTH_BYTES = 8
 _ARRAYS = [field.name for field in dataclasses.fields(Patches)]
 
 
+def pack_length(length: int) -> bytes:
+    """Return the length of what follows as bytes."""
+    return struct.pack("!Q", length)
+
+
+def unpack_length(data: bytes | bytearray) -> int:
+    """Return the length of what follows."""
+    return struct.unpack("!Q", data)[0]
+
+
 def pack_preparation(preparation: Preparation) -> Iterator[bytes | memoryview]:
-    """Yield an image as a header and the bytes of its arrays, shared ones once."""
+    """Yield an image as its header and its arrays, shared ones once."""
     forms = [[getattr(patches, n) for n in _ARRAYS] for patches in preparation.patches]
     arrays = list({id(array): array for form in forms for array in form}.values())
     places = {id(array): place for place, array in enumerate(arrays)}
@@ -26,35 +42,37 @@ def pack_preparation(preparation: Preparation) -> Iterator[bytes | memoryview]:
         "arrays": [(array.dtype.str, array.shape) for array in arrays],
         "forms": [[places[id(array)] for array in form] for form in forms],
     }
-    yield json.dumps(header).encode()
+    yield _pack_header(header)
     for array in arrays:
-        yield np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+        yield _as_bytes(np.ascontiguousarray(array))
 
 
 def pack_failure(failure: ImageFailure) -> bytes:
-    """Return a failure as a header."""
+    """Return a failure as a header that nothing follows."""
     fields = {"failure": failure.failure, "detail": failure.detail}
-    return json.dumps(fields | {"facts": failure.facts}).encode()
+    return _pack_header(fields | {"facts": failure.facts})
 
 
-def unpack(header: bytes, receive: Callable[[], bytes]) -> Preparation:
-    """Return the image that a header and the messages after it hold.
+def unpack_answer(receive_into: Callable[[memoryview], None]) -> Preparation:
+    """Return the image that the child answers with.
 
     Args:
-      header: The first message.
-      receive: Returns the next message.
+      receive_into: Fills the bytes it is given with those that the child sends.
 
     Raises:
-      ImageFailure: If the header is a failure.
+      ImageFailure: If the answer is a failure.
     """
+    length = bytearray(LENGTH_BYTES)
+    receive_into(memoryview(length))
+    header = bytearray(unpack_length(length))
+    receive_into(memoryview(header))
     fields = json.loads(header)
     if "failure" in fields:
         failure = Failure(fields["failure"])
         raise ImageFailure(failure, fields["detail"], fields["facts"])
-    arrays = [
-        np.frombuffer(receive(), dtype).reshape(shape)
-        for dtype, shape in fields["arrays"]
-    ]
+    arrays = [np.empty(shape, dtype) for dtype, shape in fields["arrays"]]
+    for array in arrays:
+        receive_into(_as_bytes(array))
     return Preparation(
         facts=fields["facts"],
         patches=tuple(
@@ -87,3 +105,12 @@ def unpack_config(text: str) -> tuple[PreparationConfig, dict[str, int]]:
         ),
         fields["limits"],
     )
+
+
+def _pack_header(fields: dict) -> bytes:
+    header = json.dumps(fields).encode()
+    return pack_length(len(header)) + header
+
+
+def _as_bytes(array: np.ndarray) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data

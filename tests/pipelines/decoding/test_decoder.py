@@ -1,11 +1,13 @@
 """A hostile file costs one failure; the next decodes as if nothing had been."""
 
 import dataclasses
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from musiq_core.packing import LARGEST_TOKEN_COUNT
 from musiq_core.patches import Patches
 from musiq_core.preparation import Preparation, PreparationConfig, prepare
 from pipelines.decoding import Decoder, DecoderLimits
+from pipelines.decoding.decoder import receive_into
 from schemas.failures import ImageFailure
 
 ROOT = Path(__file__).parents[3]
@@ -144,6 +147,42 @@ def test_a_default_timeout_of_sockets_changes_nothing():
         decoder.close()
 
 
+def test_bytes_that_trickle_in_do_not_put_the_deadline_off():
+    here, there = socket.socketpair()
+    stop = threading.Event()
+
+    def trickle() -> None:
+        while not stop.wait(0.05):
+            there.send(b"x")
+
+    trickling = threading.Thread(target=trickle)
+    trickling.start()
+    try:
+        with pytest.raises(TimeoutError):
+            receive_into(memoryview(bytearray(1000)), here, time.monotonic() + 0.3)
+    finally:
+        stop.set()
+        trickling.join()
+        here.close()
+        there.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells of page faults")
+def test_the_child_works_in_memory_that_it_has(decoder):
+    child, photo = child_of(decoder), encoded(noise(700, 900))
+    for _ in range(3):
+        decoder.prepare(photo)
+    before = page_faults(child)
+    decoder.prepare(photo)
+    pages = 700 * 900 * 3 / resource.getpagesize()
+    assert page_faults(child) - before < pages / 4
+
+
+def page_faults(process: psutil.Process) -> int:
+    stat = Path(f"/proc/{process.pid}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[7])
+
+
 def test_more_memory_than_allowed_is_too_large():
     decoder = Decoder(CONFIG, DecoderLimits(memory_bytes=2**29))
     blank = Image.new("RGBA", (8000, 8000))
@@ -209,6 +248,7 @@ def test_no_child_outlives_its_parent():
 from musiq_core.config import PreprocessingConfig
 from musiq_core.preparation import PreparationConfig
 from pipelines.decoding import Decoder, DecoderLimits
+from pipelines.decoding.decoder import receive_into
 config = PreparationConfig(preprocessings=(PreprocessingConfig(),))
 decoder = Decoder(config, DecoderLimits())
 decoder._start()
