@@ -24,7 +24,6 @@ from training.builtin.photos import read_photo
 
 _WINDOW_STEPS = 400
 _COLLECTED_SHARE = 0.5
-_FAVOUR = 4
 
 Batch = dict[str, np.ndarray]
 
@@ -41,7 +40,8 @@ class BatchConfig:
       native_tokens: Tokens taken of each image at its native size.
       uses: How often an image is used, each time with other tokens.
       seed: Decides everything that is random.
-      favoured_kinds: Names of kinds of degradation that are drawn more often.
+      favours: Names of kinds of degradation that are drawn more often, and how many
+        times as often.
     """
 
     preprocessing: PreprocessingConfig
@@ -51,24 +51,20 @@ class BatchConfig:
     native_tokens: int
     uses: int
     seed: int
-    favoured_kinds: tuple[str, ...] = ()
+    favours: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self):
         if _WINDOW_STEPS % self.uses:
             raise ValueError(f"uses must divide {_WINDOW_STEPS}, got {self.uses}")
-        unknown = set(self.favoured_kinds) - {kind.name for kind in KINDS}
+        unknown = set(dict(self.favours)) - {kind.name for kind in KINDS}
         if unknown:
             raise ValueError(f"no kinds of degradation: {sorted(unknown)}")
 
     @property
     def kind_weights(self) -> np.ndarray:
         """How often each kind is drawn, relative to the others: float [kinds]."""
-        return np.array(
-            [
-                kind.weight * (_FAVOUR if kind.name in self.favoured_kinds else 1)
-                for kind in KINDS
-            ]
-        )
+        favours = dict(self.favours)
+        return np.array([kind.weight * favours.get(kind.name, 1) for kind in KINDS])
 
     @property
     def stored_native_tokens(self) -> int:

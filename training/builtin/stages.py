@@ -1,4 +1,4 @@
-"""The two stages of the built-in model's training, in figures."""
+"""The three stages of the built-in model's training, in figures."""
 
 import dataclasses
 
@@ -90,11 +90,28 @@ STAGES = (
             uses=4,
             seed=2,
             # People forgive a dark photo, so opinions wear its order away.
-            favoured_kinds=("darken",),
+            favours=(("darken", 4),),
         ),
         step_count=8000,
         learning_rate=5e-4,
         help_weight=0.3,
         opinions_weight=1.5,
+    ),
+    Stage(
+        name="order",
+        batches=BatchConfig(
+            preprocessing=CONFIG.preprocessing,
+            graded_groups=4,
+            labelled_images=12,
+            resized_tokens=16,
+            native_tokens=48,
+            uses=4,
+            seed=3,
+            favours=(("darken", 12),),
+        ),
+        step_count=1600,
+        learning_rate=2e-4,
+        help_weight=0.0,
+        opinions_weight=1.0,
     ),
 )

@@ -37,6 +37,21 @@ def test_its_card_says_what_it_learnt_from_and_how_well_it_does(model):
     assert opinions["photos"] > 1800
 
 
+@pytest.mark.parametrize("shape", ["own_shape", "square"])
+@pytest.mark.parametrize(
+    "kind", ["gaussian_blur", "colour_noise", "rescale", "darken", "jpeg"]
+)
+def test_it_orders_photos_it_never_saw_by_degradation(model, shape, kind):
+    found = model.card.evaluation[f"{shape}_{kind}"]["model"]
+    within, pooled = (0.85, 0.45) if kind == "jpeg" else (0.95, 0.75)
+    assert found["within"] >= within
+    assert found["pooled"] >= pooled
+
+
+def test_it_agrees_with_people_about_photos_it_never_saw(model):
+    assert model.card.evaluation["human_opinions"]["model"]["srcc"] >= 0.65
+
+
 def test_it_orders_a_photo_by_blur_and_by_noise(model):
     photo = photo_like(384, 512, seed=4)
     noise = np.random.default_rng(0).normal(0, 40, photo.shape)

@@ -76,11 +76,11 @@ def test_uses_that_do_not_divide_a_window_are_refused():
         dataclasses.replace(SMALL, uses=7)
 
 
-def test_a_favoured_kind_is_drawn_four_times_as_often():
-    favoured = dataclasses.replace(SMALL, favoured_kinds=("darken",))
+def test_a_favoured_kind_is_drawn_as_many_times_as_often():
+    favoured = dataclasses.replace(SMALL, favours=(("darken", 4),))
     ratio = favoured.kind_weights / SMALL.kind_weights
     assert {kind.name: r for kind, r in zip(KINDS, ratio, strict=True) if r != 1} == {
         "darken": 4
     }
     with pytest.raises(ValueError, match=r"no kinds of degradation: \['dimmed'\]"):
-        dataclasses.replace(SMALL, favoured_kinds=("dimmed",))
+        dataclasses.replace(SMALL, favours=(("dimmed", 2),))
