@@ -22,7 +22,7 @@ SECTIONS = {
         "quicker than that.",
     ),
     "memory": ("Many small photos", "Photos of about 128x96 pixels."),
-    "large": ("Large photos", "One worker; the other core was not idle."),
+    "large": ("Large photos", "One worker."),
     "guards": ("What the guards of decoding cost", ""),
     "planning": ("Planning", "All inputs are in the ledger and unchanged."),
     "bfloat16": (
