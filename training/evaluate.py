@@ -16,8 +16,8 @@ from musiq_core.model_file import variables_of
 from training.array_record_source import Split
 from training.errors import UsageError
 from training.evaluation import Evaluation, measure
+from training.evaluation_input import evaluation_batches
 from training.input_config import InputConfig
-from training.input_pipeline import evaluation_batches
 from training.predictions import Predictions
 from training.processes import meet
 

@@ -1,4 +1,4 @@
-"""Labelled images to batches, in an order that depends on nothing but seed and step.
+"""Labelled images to training batches, in an order of seed and step alone.
 
 Training is an endless sequence of positions: step s with batch size B takes s * B to
 s * B + B - 1. A position decides which example it is, in which epoch, and every random
@@ -6,15 +6,11 @@ change to it. So any number of processes sees the same batches, each its part of
 one, and a run that resumes needs its step and no more.
 """
 
-import os
-import weakref
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
-from musiq_core.config import PreprocessingConfig
-from training.array_record_source import Split, damaged_image, open_split
+from training.array_record_source import Split
 from training.augmentation import (
     mix,
     mixup_share,
@@ -22,23 +18,17 @@ from training.augmentation import (
     random_flip,
     seed_for,
 )
-from training.evaluation_plan import plan_evaluation
 from training.image_tokens import TokenChoice, decode_image, image_tokens, pad_tokens
 from training.input_config import InputConfig
 from training.quiet_tensorflow import tf
 from training.rand_augment import rand_augment
-
-__all__ = [
-    "Batch",
-    "InputConfig",
-    "Split",
-    "evaluation_batches",
-    "example_indices",
-    "open_split",
-    "training_batches",
-]
-
-Batch = dict[str, np.ndarray]
+from training.read_examples import (
+    Batch,
+    dataset_options,
+    explained,
+    read_examples,
+    thread_count,
+)
 
 _PREFETCHED_BATCHES = 2
 # What a seed is for; the numbers must not change, or old runs could not be repeated.
@@ -95,7 +85,7 @@ def training_batches(
     def make_group(number: tf.Tensor) -> dict[str, tf.Tensor]:
         positions = positions_of(number)
         indices = example_indices(positions, seed, source.example_count)
-        files, labels = _read(source, indices, group)
+        files, labels = read_examples(source, indices, group)
         images = [decode_image(files[place]) for place in range(group)]
         arrays = _augment(images, labels, positions, seed, config)
         return {**arrays, "indices": tf.cast(indices, tf.int32)}
@@ -107,14 +97,14 @@ def training_batches(
             for name, array in batch.items()
         }
 
-    threads = _thread_count()
+    threads = thread_count()
     batches = (
         tf.data.Dataset.range(start_step * groups, tf.int64.max)
         .map(make_group, num_parallel_calls=threads, deterministic=True)
         .batch(groups, drop_remainder=True)
         .map(merge_groups)
         .prefetch(_PREFETCHED_BATCHES)
-        .with_options(_options(threads))
+        .with_options(dataset_options(threads))
     )
 
     def indices_at(step: int) -> np.ndarray:
@@ -122,60 +112,9 @@ def training_batches(
         positions = tf.range(first, first + groups * group, dtype=tf.int64)
         return example_indices(positions, seed, source.example_count).numpy()
 
-    return _explained(
+    return explained(
         batches, lambda count: indices_at(start_step + count).tolist(), source
     )
-
-
-def evaluation_batches(
-    source: Split,
-    config: InputConfig,
-    *,
-    batch_size: int,
-    process_index: int = 0,
-    process_count: int = 1,
-    device_count: int | None = None,
-) -> Iterator[Batch]:
-    """Yield this process's part of all examples, each once, whole, at its native size.
-
-    Images of about one length go together, the longest first. All processes get equally
-    many batches, and the same shapes at the same time.
-
-    Args:
-      source: Where the examples are.
-      config: Preprocessing, and how many native tokens at most.
-      batch_size: Images of a batch, over all processes.
-      process_index: This process.
-      process_count: How many take part; they must divide the batch.
-      device_count: Devices that a process divides a batch among. If given, batches of
-        long images have fewer images, a multiple of it, so that memory stays bounded.
-
-    Yields:
-      The arrays of `training_batches`, L being one of a few lengths, and `example_mask`
-      bool [B]: False for padding, whose arrays are 0 and whose index is -1.
-
-    Raises:
-      ValueError: If the processes cannot share the batch.
-      UsageError: If a record or an image is damaged, or an image cannot be scored.
-    """
-    plan = plan_evaluation(
-        source,
-        config,
-        batch_size=batch_size,
-        process_count=process_count,
-        device_count=device_count,
-    )
-    mine = [batch.indices[process_index] for batch in plan]
-    order = [index for indices in mine for index in indices]
-    images = iter(_evaluation_images(source, config, order))
-    for batch, indices in zip(plan, mine, strict=True):
-        yield _padded_batch(
-            [next(images) for _ in indices],
-            image_count=batch.images_per_process,
-            length=batch.length,
-            config=config.preprocessing,
-            label_size=source.dataset.label_size,
-        )
 
 
 def example_indices(positions: tf.Tensor, seed: int, example_count: int) -> tf.Tensor:
@@ -251,126 +190,3 @@ def _augment(
         sequences.append(pad_tokens(tokens, config.token_count))
     arrays = {name: tf.stack([s[name] for s in sequences]) for name in sequences[0]}
     return {**arrays, "labels": labels}
-
-
-def _read(source: Split, indices: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the image files, string [count], and labels of examples."""
-
-    def read(indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        examples = [source.read(int(index)) for index in indices]
-        files = np.empty(len(examples), object)
-        files[:] = [example.image for example in examples]
-        return files, np.stack([source.label(example) for example in examples])
-
-    files, labels = tf.numpy_function(
-        read, [indices], [tf.string, tf.float32], stateful=False
-    )
-    labels = tf.ensure_shape(labels, [count, source.dataset.label_size])
-    return tf.ensure_shape(files, [count]), labels
-
-
-def _evaluation_images(
-    source: Split, config: InputConfig, order: list[int]
-) -> Iterator[Batch]:
-    """Yield the arrays of images, one by one, without padding."""
-    scales = len(config.preprocessing.scales)
-    choices = [
-        *[TokenChoice()] * scales,
-        TokenChoice(most=config.evaluation_max_native_tokens),
-    ]
-
-    @tf.autograph.experimental.do_not_convert
-    def make_image(index: tf.Tensor) -> dict[str, tf.Tensor]:
-        files, labels = _read(source, index[None], 1)
-        tokens = image_tokens(decode_image(files[0]), config.preprocessing, choices)
-        return {**tokens, "labels": labels[0], "indices": tf.cast(index, tf.int32)}
-
-    threads = _thread_count()
-    images = (
-        tf.data.Dataset.from_tensor_slices(np.array(order, np.int64))
-        .map(make_image, num_parallel_calls=threads, deterministic=True)
-        .with_options(_options(threads))
-    )
-    return _explained(images, lambda count: [order[count]], source)
-
-
-def _padded_batch(
-    images: list[Batch],
-    *,
-    image_count: int,
-    length: int,
-    config: PreprocessingConfig,
-    label_size: int,
-) -> Batch:
-    token_size = config.patch_size**2 * 3
-    batch = {
-        "pixels": np.zeros((image_count, length, token_size), np.float32),
-        "positions": np.zeros((image_count, length), np.int32),
-        "scale_ids": np.zeros((image_count, length), np.int32),
-        "mask": np.zeros((image_count, length), bool),
-        "labels": np.zeros((image_count, label_size), np.float32),
-        "indices": np.full(image_count, -1, np.int32),
-        "example_mask": np.arange(image_count) < len(images),
-    }
-    for row, image in enumerate(images):
-        tokens = len(image["positions"])
-        for name in ("pixels", "positions", "scale_ids"):
-            batch[name][row, :tokens] = image[name]
-        batch["mask"][row, :tokens] = True
-        batch["labels"][row] = image["labels"]
-        batch["indices"][row] = image["indices"]
-    return batch
-
-
-def _explained(
-    dataset: tf.data.Dataset, indices_at: Callable[[int], list[int]], source: Split
-) -> Iterator[Batch]:
-    """Yield a dataset's elements; if one fails, find the example that is to blame."""
-    live: list[Any] = [dataset.as_numpy_iterator()]
-    elements = _elements(live, indices_at, source)
-    # TensorFlow's threads read records through Python. An iterator that is still there
-    # while Python takes itself down waits for them, and they for Python, for ever; a
-    # finalizer runs before that.
-    weakref.finalize(elements, live.clear)
-    return elements
-
-
-def _elements(
-    live: list[Any], indices_at: Callable[[int], list[int]], source: Split
-) -> Iterator[Batch]:
-    count = 0
-    while True:
-        try:
-            element: Batch = next(live[0])
-        except StopIteration:
-            return
-        except tf.errors.OpError as error:
-            _blame(source, indices_at(count), error)
-            raise
-        yield element
-        count += 1
-
-
-def _blame(source: Split, indices: list[int], error: Exception) -> None:
-    """Raise the `UsageError` of the first of these examples that is damaged."""
-    for index in indices:
-        example = source.read(index)
-        source.label(example)
-        try:
-            decode_image(tf.constant(example.image))
-        except tf.errors.OpError:
-            raise damaged_image(source, example.name) from error
-
-
-def _thread_count() -> int:
-    return len(os.sched_getaffinity(0))
-
-
-def _options(threads: int) -> tf.data.Options:
-    """One pool of threads, one image a thread: as fast as the cores are."""
-    options = tf.data.Options()
-    options.threading.private_threadpool_size = threads
-    options.threading.max_intra_op_parallelism = 1
-    options.experimental_optimization.inject_prefetch = False
-    options.deterministic = True
-    return options

@@ -10,12 +10,13 @@ import sys
 import jax
 
 from schemas.arguments import printable, refuse_unknown
+from training.array_record_source import open_split
 from training.checkpoints import has_checkpoint
 from training.errors import UsageError
 from training.experiment import Experiment
 from training.experiments import load_experiment
 from training.initial_parameters import read_initial_parameters
-from training.input_pipeline import open_split, training_batches
+from training.input_pipeline import training_batches
 from training.loop import LoopConfig, train
 from training.optimizer import Optimizer
 from training.processes import is_first, meet

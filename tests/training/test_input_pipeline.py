@@ -17,12 +17,9 @@ from musiq_core.image import decode_image
 from musiq_core.patches import extract_patches
 from training.array_record_source import open_split
 from training.errors import UsageError
-from training.input_pipeline import (
-    InputConfig,
-    evaluation_batches,
-    example_indices,
-    training_batches,
-)
+from training.evaluation_input import evaluation_batches
+from training.input_config import InputConfig
+from training.input_pipeline import example_indices, training_batches
 from training.quiet_tensorflow import tf
 
 SMALL = PreprocessingConfig(scales=(32,), patch_size=16)
@@ -129,7 +126,9 @@ def test_a_resumed_run_may_have_another_number_of_processes(split, uninterrupted
 def test_another_python_process_makes_the_same_batches(rated, uninterrupted):
     program = f"""
 import hashlib, itertools
-from training.input_pipeline import InputConfig, open_split, training_batches
+from training.array_record_source import open_split
+from training.input_config import InputConfig
+from training.input_pipeline import training_batches
 from musiq_core.config import PreprocessingConfig
 batches = training_batches(
     open_split({str(rated)!r}, "train"), {PRETRAINING!r},
@@ -156,8 +155,9 @@ def test_a_program_ends_while_records_are_being_read(rated):
     program = f"""
 import time
 from musiq_core.config import PreprocessingConfig
-from training.array_record_source import Split
-from training.input_pipeline import InputConfig, open_split, training_batches
+from training.array_record_source import Split, open_split
+from training.input_config import InputConfig
+from training.input_pipeline import training_batches
 read = Split.read
 def read_slowly(split, index):
     time.sleep(0.02)
@@ -340,62 +340,3 @@ def test_a_label_that_contradicts_the_card_is_told(tmp_path):
     write_shards(tmp_path, examples_of(images, [[1.0], [2.0, 1.0], [3.0]]))
     with pytest.raises(UsageError, match="'0001' in rated has 2 numbers"):
         take(open_split(str(tmp_path), "train"), PLAIN, 1)
-
-
-def evaluated(split, processes: int, config=FINE_TUNING, **options):
-    options = {"batch_size": 4} | options
-    return [
-        list(
-            evaluation_batches(
-                split, config, process_index=k, process_count=processes, **options
-            )
-        )
-        for k in range(processes)
-    ]
-
-
-@pytest.mark.parametrize("processes", [1, 2, 4])
-@pytest.mark.parametrize("name", ["train", "test"])
-def test_evaluation_has_every_example_once_whole(rated, name, processes):
-    split = open_split(str(rated), name)
-    found = []
-    for batches in evaluated(split, processes):
-        for batch in batches:
-            for row in np.flatnonzero(batch["example_mask"]):
-                index = int(batch["indices"][row])
-                found.append(index)
-                example = split.read(index)
-                patches = extract_patches(decode_image(example.image).pixels, SMALL)
-                mask = batch["mask"][row]
-                assert mask.sum() == patches.token_count
-                np.testing.assert_allclose(
-                    batch["pixels"][row][mask], patches.normalized(), rtol=0, atol=1e-6
-                )
-                assert np.array_equal(batch["positions"][row][mask], patches.positions)
-                assert batch["labels"][row] == example.label
-    assert sorted(found) == list(range(split.example_count))
-
-
-@pytest.mark.parametrize("processes", [1, 2, 4])
-def test_all_processes_evaluate_equally_many_batches_of_equal_shapes(split, processes):
-    shapes = [
-        [{name: a.shape for name, a in batch.items()} for batch in batches]
-        for batches in evaluated(split, processes)
-    ]
-    assert all(other == shapes[0] for other in shapes)
-    assert shapes[0][0]["indices"] == (4 // processes,)
-
-
-def test_padding_examples_are_empty_and_marked(split):
-    last = evaluated(split, 1)[0][-1]
-    assert last["example_mask"].tolist() == [True, True, True, False]
-    assert last["indices"][3] == -1
-    assert not last["mask"][3].any()
-    assert not last["pixels"][3].any()
-
-
-def test_evaluation_may_cap_native_tokens(split):
-    config = InputConfig(preprocessing=SMALL, evaluation_max_native_tokens=6)
-    for batch in evaluated(split, 1, config)[0]:
-        native = (batch["scale_ids"] == 1) & batch["mask"]
-        assert native.sum(axis=1).max() == 6
