@@ -32,6 +32,8 @@ def embedded_runner(options: PipelineOptions, workers: int) -> PipelineRunner:
     # What goes to a worker is sent whole. Once a second Beam would send what it has by
     # then, in a thread beside the one that writes, and drop what is written meanwhile.
     worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
+    # With one heap for all threads, memory that one has freed serves the others.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "1")
     command = f"{shlex.quote(sys.executable)} -m {_WORKER_MODULE}"
     options.view_as(DirectOptions).direct_num_workers = workers
     environment: Environment
