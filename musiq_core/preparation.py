@@ -34,7 +34,7 @@ class PreparationConfig:
             raise ValueError("preparing images needs at least one preprocessing")
         if self.max_tokens is None:
             return
-        fewest = max(_most_resized_tokens(p) for p in self.preprocessings) + 1
+        fewest = max(most_resized_tokens(p) for p in self.preprocessings) + 1
         if not fewest <= self.max_tokens <= LARGEST_TOKEN_COUNT:
             raise ValueError(
                 f"max_tokens must be in {fewest}..{LARGEST_TOKEN_COUNT} for these "
@@ -149,6 +149,6 @@ def _shrink(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.asarray(shrunk)
 
 
-def _most_resized_tokens(config: PreprocessingConfig) -> int:
-    """Tokens of all resized copies of a square image, which has the most."""
+def most_resized_tokens(config: PreprocessingConfig) -> int:
+    """Return the tokens of all resized copies of a square image, which has the most."""
     return sum((-(-longer // config.patch_size)) ** 2 for longer in config.scales)

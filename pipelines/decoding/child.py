@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from PIL import AvifImagePlugin, Image
 
 from musiq_core.preparation import PreparationConfig, prepare
-from pipelines.decoding import messages
+from pipelines.decoding import answers, messages
 from schemas.failures import Failure, ImageFailure
 
 _PR_SET_PDEATHSIG = 1
@@ -43,12 +43,13 @@ def serve(
 
 def _answer(data: bytes, config: PreparationConfig) -> Iterable[bytes | memoryview]:
     try:
-        return messages.pack_preparation(prepare(data, config))
+        preparation = prepare(data, config)
+        return answers.pack_preparation(preparation, config.preprocessings)
     except ImageFailure as failure:
-        return [messages.pack_failure(failure)]
+        return [answers.pack_failure(failure)]
     except MemoryError:
         failure = ImageFailure(Failure.TOO_LARGE, "decoding needs more memory")
-        return [messages.pack_failure(failure)]
+        return [answers.pack_failure(failure)]
 
 
 def _give_up_powers(memory_bytes: int) -> None:

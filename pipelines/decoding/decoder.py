@@ -12,8 +12,10 @@ from pathlib import Path
 
 from musiq_core.preparation import Preparation, PreparationConfig
 from pipelines.decoding import messages
+from pipelines.decoding.answers import AnswerError, unpack_answer
 from schemas.failures import Failure, ImageFailure
 
+_CHILD_MODULE = "pipelines.decoding.child"
 _START_SECONDS = 60.0
 _ROOT = Path(__file__).parents[2]
 # Else glibc gives the memory of every large array back at once and gets it anew, page
@@ -70,7 +72,7 @@ class Decoder:
 
         Raises:
           ImageFailure: As `musiq_core.preparation.prepare`, `timeout` if it took too
-            long, or `decoder_crash` if the child died over it.
+            long, or `decoder_crash` if the child died over it or answers nonsense.
           DecoderError: If no child can be started.
         """
         child = self._child or self._start()
@@ -79,11 +81,17 @@ class Decoder:
             child.settimeout(self._limits.seconds)
             child.sendall(messages.pack_length(len(data)))
             child.sendall(data)
-            return messages.unpack_answer(
-                lambda view: receive_into(view, child, deadline)
+            return unpack_answer(
+                self._config.preprocessings,
+                lambda view: receive_into(view, child, deadline),
             )
         except ConnectionError as error:
             raise self._crash() from error
+        except AnswerError as error:
+            self.close()
+            raise ImageFailure(
+                Failure.DECODER_CRASH, "the decoder's answer makes no sense"
+            ) from error
         except TimeoutError as error:
             self.close()
             raise ImageFailure(
@@ -111,7 +119,7 @@ class Decoder:
         }
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "pipelines.decoding.child"),
+                *(sys.executable, "-m", _CHILD_MODULE),
                 *(str(theirs.fileno()), messages.pack_config(self._config, limits)),
             ],
             pass_fds=[theirs.fileno()],

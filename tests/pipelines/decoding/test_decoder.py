@@ -28,6 +28,7 @@ from pipelines.decoding.decoder import receive_into
 from schemas.failures import ImageFailure
 
 ROOT = Path(__file__).parents[3]
+LYING_CHILD = "helpers.lying_child"
 GOOD = encoded(noise(40, 60))
 CONFIG = PreparationConfig(
     preprocessings=(PreprocessingConfig(), PreprocessingConfig(scales=()))
@@ -132,6 +133,19 @@ def test_a_child_that_dies_costs_the_image_it_was_decoding(how):
     assert how.name in caught.value.detail
     assert_still_decodes(decoder)
     decoder.close()
+
+
+def test_a_child_that_lies_costs_the_image_it_lies_about(monkeypatch):
+    decoder = Decoder(CONFIG, DecoderLimits())
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr("pipelines.decoding.decoder._CHILD_MODULE", LYING_CHILD)
+            with pytest.raises(ImageFailure, match="answer makes no sense") as caught:
+                decoder.prepare(GOOD)
+        assert caught.value.failure == "decoder_crash"
+        assert_still_decodes(decoder)
+    finally:
+        decoder.close()
 
 
 def test_a_default_timeout_of_sockets_changes_nothing():
