@@ -6,8 +6,12 @@ Each benchmark is a section of its own, so that one can be repeated alone:
 
 import argparse
 import importlib
+import os
 import tempfile
 from pathlib import Path
+
+# One thread a process, as in the job. JAX reads it when the first section imports it.
+os.environ.update(NPROC="1", OPENBLAS_NUM_THREADS="1", JAX_PLATFORMS="cpu")
 
 from tests.benchmarks.table import section, write_section
 

@@ -1,9 +1,6 @@
 """How far bfloat16 products move scores: golden pictures and real photos."""
 
-import os
 from pathlib import Path
-
-os.environ.update(NPROC="1", JAX_PLATFORMS="cpu")
 
 import numpy as np
 import pyarrow.compute as pc

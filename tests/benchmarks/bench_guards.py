@@ -5,14 +5,10 @@ of a job's throughput do slow files take, until they are killed?
 """
 
 import dataclasses
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-os.environ["NPROC"] = "1"  # one thread a worker, as in the job; read when JAX starts
-os.environ["JAX_PLATFORMS"] = "cpu"
 
 from musiq_core.config import published_config
 from musiq_core.model_file import read_model_file
