@@ -110,12 +110,14 @@ def hide_exif(picture: Image.Image) -> None:
 def count_frames(picture: Image.Image) -> int:
     """Return the number of pictures in the file, 1 where counting fails.
 
-    Counting may seek: read the pixels first.
+    A count beyond 31 bits is none: no format allows it, though Pillow lets a PNG claim
+    2**31. Counting may seek: read the pixels first.
     """
     try:
-        return max(1, int(getattr(picture, "n_frames", 1)))
+        frames = int(getattr(picture, "n_frames", 1))
     except Exception:
         return 1
+    return frames if 1 <= frames < 2**31 else 1
 
 
 class _WarningsOff:

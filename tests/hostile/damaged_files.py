@@ -46,6 +46,8 @@ def lying_files() -> Iterator[HostileFile]:
     huge = png_header(2**31 - 1, 2**31 - 1)
     yield hostile("lying/huge.png", _png(huge, b"\0"), *refusals)
     yield hostile("lying/negative.png", _png(b"\xff" * 8 + huge[8:], b"\0"), *refusals)
+    for frames in (0, 2**31 - 1, 2**31, 2**32 - 1):
+        yield hostile(f"lying/{frames}-frames.png", _animated_png(frames), SCORED)
     bmp = bytearray(seed_pictures()["rgb.bmp"])
     for label, height, *allowed in (
         ("negative", -48, SCORED),  # rows from the top to the bottom
@@ -105,6 +107,18 @@ def _png(header: bytes, rows: bytes) -> bytes:
     return png_of_chunks(
         [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     )
+
+
+def _animated_png(frames: int) -> bytes:
+    """A sound PNG that claims so many frames."""
+    rows = (b"\0" + bytes(3 * WIDTH)) * HEIGHT
+    chunks = [
+        (b"IHDR", png_header(WIDTH, HEIGHT)),
+        (b"acTL", struct.pack(">II", frames, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    return png_of_chunks(chunks)
 
 
 def _palette_png(palette: bytes | None) -> bytes:

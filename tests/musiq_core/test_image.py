@@ -210,6 +210,12 @@ class TestResult:
         monkeypatch.setattr("PIL.GifImagePlugin.GifImageFile.n_frames", property(fail))
         assert decode_image(SAMPLES["gif animated"]).frames == 1
 
+    @pytest.mark.parametrize("claimed", [2**31 - 1, 2**31])
+    def test_frames_that_no_format_allows_count_as_one(self, monkeypatch, claimed):
+        monkeypatch.setattr("PIL.GifImagePlugin.GifImageFile.n_frames", claimed)
+        counted = claimed if claimed < 2**31 else 1
+        assert decode_image(SAMPLES["gif animated"]).frames == counted
+
 
 class TestOrientation:
     @pytest.mark.parametrize("orientation", UNDO_TRANSPOSE)
