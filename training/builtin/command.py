@@ -1,8 +1,8 @@
 """`musiq-train builtin`: makes the model that comes with the package.
 
 First photos that are degraded by a known amount, then what people thought of photos,
-with degraded ones mixed in so that their order survives. A run that was stopped goes on
-where it was; its figures and its model file come last.
+with degraded ones mixed in so that their order survives, more of them at the end. A run
+that was stopped goes on where it was; its figures and its model file come last.
 """
 
 import argparse

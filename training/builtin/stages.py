@@ -107,6 +107,7 @@ STAGES = (
             native_tokens=48,
             uses=4,
             seed=3,
+            # What is worn away nevertheless is restored, at short steps.
             favours=(("darken", 12),),
         ),
         step_count=1600,
