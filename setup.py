@@ -3,8 +3,9 @@
 Dataflow workers build the package from this file, so it stays a plain setup.py.
 """
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
+PACKAGES = ("schemas", "musiq_core", "pipelines", "training")
 STORES = {
     "gcp": ["google-cloud-storage>=3"],
     "aws": ["boto3[crt]>=1.40"],
@@ -45,28 +46,10 @@ setup(
     description="Score photos for perceptual quality with MUSIQ, in Apache Beam jobs.",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=[
-        "musiq_core",
-        "pipelines",
-        "pipelines.cleaning",
-        "pipelines.dataflow",
-        "pipelines.decoding",
-        "pipelines.engines",
-        "pipelines.models",
-        "pipelines.preparing",
-        "pipelines.preparing.datasets",
-        "pipelines.samples",
-        "pipelines.records",
-        "pipelines.scoring",
-        "pipelines.scoring.inputs",
-        "pipelines.storage",
-        "pipelines.verifying",
-        "schemas",
-        "training",
-        "training.experiments",
-        "training.builtin",
-    ],
-    package_data={"musiq_core": ["builtin.safetensors"]},
+    packages=find_packages(
+        include=[f"{name}{rest}" for name in PACKAGES for rest in ("", ".*")]
+    ),
+    package_data={"musiq_core.model_files": ["builtin.safetensors"]},
     install_requires=[
         "apache-beam>=2.77,<2.78",
         "filelock>=3.20",

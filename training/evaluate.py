@@ -11,8 +11,8 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from musiq_core.config import ModelConfig
-from musiq_core.model import Musiq
-from musiq_core.model_file import variables_of
+from musiq_core.model_files.model_file import variables_of
+from musiq_core.network.model import Musiq
 from training.array_record_source import Split
 from training.errors import UsageError
 from training.evaluation import Evaluation, measure

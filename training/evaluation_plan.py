@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from musiq_core.patches import count_tokens
+from musiq_core.images.patches import count_tokens
 from schemas.failures import ImageFailure
 from training.array_record_source import Split
 from training.errors import UsageError

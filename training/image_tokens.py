@@ -1,4 +1,4 @@
-"""`musiq_core.patches` as a TensorFlow graph: the same tokens, made in parallel.
+"""`musiq_core.images.patches` as a TensorFlow graph: the same tokens, made in parallel.
 
 Tests hold the two equal: pixels exactly, tokens within 1e-6.
 """
@@ -31,7 +31,7 @@ ALL_TOKENS = TokenChoice()
 def decode_image(data: tf.Tensor) -> tf.Tensor:
     """Return the pixels of a JPEG or PNG file, uint8 [height, width, 3].
 
-    They are those of `musiq_core.image.decode_image`.
+    They are those of `musiq_core.images.decode.decode_image`.
     """
     pixels = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_FAST")
     return tf.ensure_shape(pixels, [None, None, 3])
@@ -85,7 +85,7 @@ def pad_tokens(tokens: dict[str, tf.Tensor], length: int) -> dict[str, tf.Tensor
 
 
 def _target_size(height: tf.Tensor, width: tf.Tensor, longer_side: int) -> tf.Tensor:
-    """`musiq_core.resize.target_size`, but never 0."""
+    """`musiq_core.images.resize.target_size`, but never 0."""
     sides = tf.cast(tf.stack([height, width]), tf.float32)
     ratio = tf.constant(longer_side, tf.float32) / tf.reduce_max(sides)
     return tf.maximum(tf.cast(tf.round(sides * ratio), tf.int32), 1)
@@ -117,7 +117,7 @@ def _scale_tokens(
 
 
 def _hashed_positions(rows: tf.Tensor, columns: tf.Tensor, grid_size: int) -> tf.Tensor:
-    """`musiq_core.positions.hashed_positions`."""
+    """`musiq_core.images.positions.hashed_positions`."""
     cells = [_grid_cells(count, grid_size) for count in (rows, columns)]
     return tf.reshape(cells[0][:, None] * grid_size + cells[1], [-1])
 

@@ -10,9 +10,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from musiq_core.config import ModelConfig
-from musiq_core.model import parameter_shapes
-from musiq_core.model_file import ModelFileError, require_structure, shapes_of
-from musiq_core.published_checkpoint import read_published_checkpoint
+from musiq_core.model_files.model_file import (
+    ModelFileError,
+    require_structure,
+    shapes_of,
+)
+from musiq_core.model_files.published_checkpoint import read_published_checkpoint
+from musiq_core.network.model import parameter_shapes
 from training.checkpoints import restore_parameters
 from training.errors import UsageError
 from training.experiment import SCRATCH

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from musiq_core.config import ModelConfig
-from musiq_core.model import parameter_shapes
-from musiq_core.model_file import (
+from musiq_core.model_files.model_file import (
     Model,
     ModelFileError,
     read_model_file,
@@ -16,8 +15,9 @@ from musiq_core.model_file import (
     shapes_of,
     write_model_file,
 )
-from musiq_core.packed_scorer import PackedScorer
-from musiq_core.self_test import check_self_test, reference_scores
+from musiq_core.network.model import parameter_shapes
+from musiq_core.programs.packed.scorer import PackedScorer
+from musiq_core.programs.self_test import check_self_test, reference_scores
 from schemas.model_card import ModelCardError
 from schemas.training_dataset import TrainingDataset
 from training.errors import UsageError

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from musiq_core.model_file import Model
+from musiq_core.model_files.model_file import Model
 from schemas.arguments import printable, refuse_unknown
 from schemas.model_card import ModelCardError, require_model_name
 from schemas.training_dataset import TrainingDataset

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax.traverse_util import flatten_dict
 
 from musiq_core.config import ModelConfig
-from musiq_core.model import Musiq
+from musiq_core.network.model import Musiq
 from training.losses import LOSSES
 
 Params = Any

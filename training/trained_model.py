@@ -6,14 +6,14 @@ import re
 import numpy as np
 
 from musiq_core.config import ModelConfig
-from musiq_core.model import parameter_shapes
-from musiq_core.model_file import (
+from musiq_core.model_files.model_file import (
     Model,
     ModelFileError,
     read_model_file,
     require_structure,
     shapes_of,
 )
+from musiq_core.network.model import parameter_shapes
 from training.checkpoints import checkpoint_step, restore_parameters
 from training.errors import UsageError
 from training.input_config import InputConfig

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 from PIL import AvifImagePlugin, Image
 
-from musiq_core.preparation import PreparationConfig, prepare
+from musiq_core.images.preparation import PreparationConfig, prepare
 from pipelines.decoding import answers, messages
 from schemas.failures import Failure, ImageFailure
 

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from musiq_core.preparation import Preparation, PreparationConfig
+from musiq_core.images.preparation import Preparation, PreparationConfig
 from pipelines.decoding import messages
 from pipelines.decoding.answers import AnswerError, unpack_answer
 from schemas.failures import Failure, ImageFailure
@@ -71,8 +71,8 @@ class Decoder:
         """Decode one file and cut its patches.
 
         Raises:
-          ImageFailure: As `musiq_core.preparation.prepare`, `timeout` if it took too
-            long, or `decoder_crash` if the child died over it or answers nonsense.
+          ImageFailure: As `musiq_core.images.preparation.prepare`, `timeout` if it took
+            too long, or `decoder_crash` if the child died over it or answers nonsense.
           DecoderError: If no child can be started.
         """
         child = self._child or self._start()

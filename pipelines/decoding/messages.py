@@ -5,8 +5,8 @@ import json
 import struct
 
 from musiq_core.config import PreprocessingConfig
-from musiq_core.image import DecodeConfig
-from musiq_core.preparation import PreparationConfig
+from musiq_core.images.decode import DecodeConfig
+from musiq_core.images.preparation import PreparationConfig
 
 READY = b"!"
 LENGTH_BYTES = 8

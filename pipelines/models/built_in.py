@@ -19,7 +19,7 @@ def read_model_bytes(uri: str) -> bytes:
       StorageError: If it cannot be read.
     """
     if uri == BUILT_IN:
-        package = importlib.resources.files("musiq_core")
+        package = importlib.resources.files("musiq_core.model_files")
         return package.joinpath(_FILE_NAME).read_bytes()
     with storage_for(uri).open_read(uri) as file:
         return file.read()

@@ -12,17 +12,17 @@ import rich.console
 import rich.table
 import rich.text
 
-from musiq_core.model_file import (
+from musiq_core.model_files.model_file import (
     Model,
     ModelFileError,
     read_model_file,
     write_model_file,
 )
-from musiq_core.published_checkpoint import (
+from musiq_core.model_files.published_checkpoint import (
     PUBLISHED_DATASETS,
     read_published_checkpoint,
 )
-from musiq_core.self_test import reference_scores
+from musiq_core.programs.self_test import reference_scores
 from pipelines.models.built_in import read_model_bytes
 from pipelines.models.versions import model_uri
 from pipelines.storage import StorageError, storage_for

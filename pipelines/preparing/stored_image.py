@@ -6,7 +6,7 @@ import re
 import simplejpeg
 from PIL import Image
 
-from musiq_core.image import (
+from musiq_core.images.decode import (
     LARGEST_MAX_PIXELS,
     DecodeConfig,
     DecodedImage,

@@ -13,7 +13,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
-from musiq_core.model_file import ModelFileError
+from musiq_core.model_files.model_file import ModelFileError
 from pipelines.engines import (
     engine_of,
     follow_job,

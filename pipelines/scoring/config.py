@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from musiq_core.config import ModelConfig
-from musiq_core.image import DEFAULT_DECODING, DecodeConfig
-from musiq_core.preparation import PreparationConfig
+from musiq_core.images.decode import DEFAULT_DECODING, DecodeConfig
+from musiq_core.images.preparation import PreparationConfig
 from pipelines.decoding import DEFAULT_LIMITS, DecoderLimits
 from pipelines.scoring.device import Device
 from pipelines.scoring.inputs import Input

@@ -8,7 +8,7 @@ import re
 import secrets
 from collections.abc import Sequence
 
-from musiq_core.image import DecodeConfig
+from musiq_core.images.decode import DecodeConfig
 from pipelines.decoding import DecoderLimits
 from pipelines.engines import JobFacts
 from pipelines.ledger_folder import (

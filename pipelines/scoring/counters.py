@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from apache_beam.metrics.metric import Metrics
 
-from musiq_core.scorer import ScorerStatistics
+from musiq_core.programs.scorer import ScorerStatistics
 from schemas.ledger import LedgerRow
 
 NAMESPACE = "musiq"

@@ -5,11 +5,11 @@ import os
 
 import jax
 
-from musiq_core.bucketed_scorer import BucketedScorer
-from musiq_core.model_file import Model
-from musiq_core.packed_scorer import PackedScorer
-from musiq_core.scorer import Scorer
-from musiq_core.self_test import BFLOAT16_TOLERANCE, TOLERANCE
+from musiq_core.model_files.model_file import Model
+from musiq_core.programs.bucketed.scorer import BucketedScorer
+from musiq_core.programs.packed.scorer import PackedScorer
+from musiq_core.programs.scorer import Scorer
+from musiq_core.programs.self_test import BFLOAT16_TOLERANCE, TOLERANCE
 
 
 class DeviceError(Exception):

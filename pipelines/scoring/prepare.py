@@ -9,8 +9,8 @@ import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
-from musiq_core.patches import Patches
-from musiq_core.preparation import Preparation, PreparationConfig
+from musiq_core.images.patches import Patches
+from musiq_core.images.preparation import Preparation, PreparationConfig
 from pipelines.decoding import Decoder, DecoderLimits
 from pipelines.scoring.fetch import FetchedImage
 from pipelines.scoring.read_ahead import ReadAhead

@@ -11,12 +11,12 @@ from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.shared import Shared
 from apache_beam.utils.windowed_value import WindowedValue
 
-from musiq_core.batching import Batcher
-from musiq_core.model_file import ModelFileError, read_model_file
-from musiq_core.patches import Patches
-from musiq_core.scorer import Scorer, ScorerStatistics
-from musiq_core.scores import is_finite
-from musiq_core.self_test import check_self_test
+from musiq_core.images.patches import Patches
+from musiq_core.model_files.model_file import ModelFileError, read_model_file
+from musiq_core.network.scores import is_finite
+from musiq_core.programs.batching import Batcher
+from musiq_core.programs.scorer import Scorer, ScorerStatistics
+from musiq_core.programs.self_test import check_self_test
 from pipelines.models.built_in import read_model_bytes
 from pipelines.scoring.config import ScoringConfig, ScoringModel
 from pipelines.scoring.counters import count_rows, count_work

@@ -16,11 +16,11 @@ from pipelines.compilation_cache import use_compilation_cache
 
 use_compilation_cache()
 
-from musiq_core.batching import TokenBatcher
-from musiq_core.model_file import read_model_file
-from musiq_core.packed_scorer import PackedScorer
-from musiq_core.patches import Patches
-from musiq_core.preparation import PreparationConfig, prepare
+from musiq_core.images.patches import Patches
+from musiq_core.images.preparation import PreparationConfig, prepare
+from musiq_core.model_files.model_file import read_model_file
+from musiq_core.programs.batching import TokenBatcher
+from musiq_core.programs.packed.scorer import PackedScorer
 
 
 def main() -> None:

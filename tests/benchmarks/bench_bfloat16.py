@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
-from musiq_core.bucketed_scorer import BucketedScorer
-from musiq_core.packed_scorer import PackedScorer
-from musiq_core.preparation import PreparationConfig, prepare
+from musiq_core.images.preparation import PreparationConfig, prepare
+from musiq_core.programs.bucketed.scorer import BucketedScorer
+from musiq_core.programs.packed.scorer import PackedScorer
 from tests.benchmarks.table import Row
 from tests.helpers.golden_models import (
     VARIANTS,

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from musiq_core.config import published_config
-from musiq_core.model_file import read_model_file
-from musiq_core.packed_scorer import PackedScorer
-from musiq_core.patches import Patches
-from musiq_core.preparation import PreparationConfig, prepare
+from musiq_core.images.patches import Patches
+from musiq_core.images.preparation import PreparationConfig, prepare
+from musiq_core.model_files.model_file import read_model_file
+from musiq_core.programs.packed.scorer import PackedScorer
 from pipelines.decoding import DEFAULT_LIMITS, Decoder
 from schemas.failures import ImageFailure
 from tests.benchmarks.make_photos import photo

@@ -21,13 +21,13 @@ import jax2onnx
 import numpy as np
 import onnxruntime
 
-from musiq_core.batching import TokenBatcher
 from musiq_core.config import published_config
-from musiq_core.image import decode_image
-from musiq_core.model import Musiq
-from musiq_core.model_file import Model, read_model_file
-from musiq_core.packed_scorer import PackedScorer
-from musiq_core.patches import Patches, extract_patches
+from musiq_core.images.decode import decode_image
+from musiq_core.images.patches import Patches, extract_patches
+from musiq_core.model_files.model_file import Model, read_model_file
+from musiq_core.network.model import Musiq
+from musiq_core.programs.batching import TokenBatcher
+from musiq_core.programs.packed.scorer import PackedScorer
 from tests.benchmarks.flops import flops_of
 from tests.benchmarks.forms_sizes import SIZES
 from tests.benchmarks.make_photos import MIXED_COUNT, mixed_sizes, photo

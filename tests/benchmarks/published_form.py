@@ -13,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from musiq_core import patch_encoder
 from musiq_core.config import PreprocessingConfig
-from musiq_core.model import Musiq
-from musiq_core.model_file import Model
-from musiq_core.patches import Patches
+from musiq_core.images.patches import Patches
+from musiq_core.model_files.model_file import Model
+from musiq_core.network import patch_encoder
+from musiq_core.network.model import Musiq
 
 
 def published_form(model: Model) -> Callable[[Patches], float]:

@@ -10,7 +10,7 @@ from helpers.make_images import encoded, noise
 from helpers.run_musiq import run_here
 from helpers.tiny_models import TINY
 
-from musiq_core.patches import count_tokens
+from musiq_core.images.patches import count_tokens
 from pipelines.scoring import score
 
 pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("nothing_left_here")]

@@ -8,7 +8,7 @@ from faults.seeds import points
 from faults.snapshots import differences, read_snapshot, require_published
 from helpers.tiny_models import TINY, random_parameters
 
-from musiq_core.model_file import write_model_file
+from musiq_core.model_files.model_file import write_model_file
 
 pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("nothing_left_here")]
 

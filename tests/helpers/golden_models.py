@@ -9,11 +9,11 @@ from helpers.golden_parameters import golden_parameters
 from helpers.shared_data import SHARED, golden
 
 from musiq_core.config import PreprocessingConfig
-from musiq_core.image import DecodeConfig, decode_image
-from musiq_core.model_file import Model, read_model_file, write_model_file
-from musiq_core.packed_scorer import PackedScorer
-from musiq_core.patches import Patches, extract_patches
-from musiq_core.published_checkpoint import read_published_checkpoint
+from musiq_core.images.decode import DecodeConfig, decode_image
+from musiq_core.images.patches import Patches, extract_patches
+from musiq_core.model_files.model_file import Model, read_model_file, write_model_file
+from musiq_core.model_files.published_checkpoint import read_published_checkpoint
+from musiq_core.programs.packed.scorer import PackedScorer
 
 VARIANTS = ("multi_1", "single_1", "multi_10")
 SCALES = {"multi": (224, 384), "single": ()}

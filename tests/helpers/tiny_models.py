@@ -7,9 +7,9 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from musiq_core.config import ModelConfig, PreprocessingConfig
-from musiq_core.model import Musiq
-from musiq_core.model_file import write_model_file
-from musiq_core.self_test import reference_scores
+from musiq_core.model_files.model_file import write_model_file
+from musiq_core.network.model import Musiq
+from musiq_core.programs.self_test import reference_scores
 
 TINY = ModelConfig(
     preprocessing=PreprocessingConfig(scales=(64, 96)),

@@ -20,9 +20,9 @@ from hostile.mutations import mutate
 from hostile.seed_pictures import seed_pictures
 
 from musiq_core.config import PreprocessingConfig
-from musiq_core.image import DecodeConfig
-from musiq_core.image_format import ALLOWED_FORMATS
-from musiq_core.preparation import Preparation, PreparationConfig
+from musiq_core.images.decode import DecodeConfig
+from musiq_core.images.image_format import ALLOWED_FORMATS
+from musiq_core.images.preparation import Preparation, PreparationConfig
 from pipelines.decoding import DEFAULT_LIMITS, Decoder, DecoderLimits
 from schemas.failures import Failure, ImageFailure
 

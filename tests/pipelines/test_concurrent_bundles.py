@@ -10,7 +10,7 @@ from apache_beam.utils.shared import Shared
 from helpers.make_images import encoded, noise
 from helpers.tiny_models import TINY, tiny_model_file
 
-from musiq_core.preparation import PreparationConfig, prepare
+from musiq_core.images.preparation import PreparationConfig, prepare
 from pipelines.scoring import score
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.configure import read_models

@@ -7,7 +7,7 @@ import apache_beam as beam
 import pytest
 from helpers.tiny_models import TINY, tiny_model_file
 
-from musiq_core.model_file import read_model_file
+from musiq_core.model_files.model_file import read_model_file
 from pipelines.scoring.config import ScoringConfig, ScoringModel
 from pipelines.scoring.flow import score_photos
 from pipelines.scoring.inputs import Input, InputKind

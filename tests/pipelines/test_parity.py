@@ -8,7 +8,7 @@ from helpers.golden_models import VARIANTS, image_names, published_npz
 from helpers.run_musiq import rows_by_key, run_musiq
 from helpers.shared_data import golden
 
-from musiq_core.self_test import make_pictures
+from musiq_core.programs.self_test import make_pictures
 
 DATASETS = {"multi_1": "koniq", "single_1": "spaq", "multi_10": "ava"}
 

@@ -22,10 +22,10 @@ from helpers.shared_data import bad_inputs
 from helpers.tiny_models import TINY, tiny_model_file
 from PIL import Image
 
-from musiq_core.image import decode_image
-from musiq_core.model_file import read_model_file
-from musiq_core.packed_scorer import PackedScorer
-from musiq_core.patches import extract_patches
+from musiq_core.images.decode import decode_image
+from musiq_core.images.patches import extract_patches
+from musiq_core.model_files.model_file import read_model_file
+from musiq_core.programs.packed.scorer import PackedScorer
 from pipelines.scoring.configure import read_models
 from pipelines.scoring.device import Device
 from pipelines.scoring.score import load_scorer

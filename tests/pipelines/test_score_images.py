@@ -8,11 +8,11 @@ import pytest
 from helpers.make_images import encoded, noise
 from helpers.tiny_models import TINY, random_parameters, tiny_model_file
 
-from musiq_core import preparation
 from musiq_core.config import PreprocessingConfig
-from musiq_core.model_file import read_model_file
-from musiq_core.packed_scorer import PackedScorer
-from musiq_core.preparation import PreparationConfig, prepare
+from musiq_core.images import preparation
+from musiq_core.images.preparation import PreparationConfig, prepare
+from musiq_core.model_files.model_file import read_model_file
+from musiq_core.programs.packed.scorer import PackedScorer
 from pipelines.scoring.fetch import FetchedImage, fetch_image
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.prepare import PreparedImage, prepare_image

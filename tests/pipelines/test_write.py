@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.tiny_models import TINY, tiny_model_file
 
-from musiq_core.model_file import read_model_file
+from musiq_core.model_files.model_file import read_model_file
 from pipelines.ledger_folder import LedgerFolderError, newest_manifest_number
 from pipelines.scoring.config import ScoringConfig, ScoringModel
 from pipelines.scoring.inputs import Input, InputKind

@@ -5,8 +5,8 @@ import pytest
 from helpers.training_shards import noise_examples, write_shards
 
 from musiq_core.config import PreprocessingConfig
-from musiq_core.image import decode_image
-from musiq_core.patches import extract_patches
+from musiq_core.images.decode import decode_image
+from musiq_core.images.patches import extract_patches
 from training.array_record_source import open_split
 from training.evaluation_input import evaluation_batches
 from training.input_config import InputConfig

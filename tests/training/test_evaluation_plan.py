@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musiq_core.config import PreprocessingConfig
-from musiq_core.patches import count_tokens
+from musiq_core.images.patches import count_tokens
 from training.errors import UsageError
 from training.evaluation_plan import padded_length, plan_evaluation
 from training.input_config import InputConfig

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from musiq_core.config import published_config
-from musiq_core.model import parameter_shapes
+from musiq_core.network.model import parameter_shapes
 from training.errors import UsageError
 from training.experiment import Experiment
 from training.experiments import NAMES, load_experiment

@@ -8,8 +8,8 @@ from helpers.make_images import encoded, noise
 from helpers.shared_data import SHARED
 
 from musiq_core.config import PreprocessingConfig
-from musiq_core.image import decode_image
-from musiq_core.patches import extract_patches
+from musiq_core.images.decode import decode_image
+from musiq_core.images.patches import extract_patches
 from training import image_tokens
 from training.image_tokens import ALL_TOKENS, TokenChoice
 from training.quiet_tensorflow import tf

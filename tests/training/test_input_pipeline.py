@@ -13,8 +13,8 @@ from helpers.make_images import encoded, noise
 from helpers.training_shards import examples_of, noise_examples, write_shards
 
 from musiq_core.config import PreprocessingConfig
-from musiq_core.image import decode_image
-from musiq_core.patches import extract_patches
+from musiq_core.images.decode import decode_image
+from musiq_core.images.patches import extract_patches
 from training.array_record_source import open_split
 from training.errors import UsageError
 from training.evaluation_input import evaluation_batches

@@ -12,7 +12,7 @@ from helpers import tiny_training
 from helpers.pod import trace
 from helpers.tiny_training import MODEL, OPTIMIZER, TASKS
 
-from musiq_core.model import Musiq
+from musiq_core.network.model import Musiq
 from training.checkpoints import restore_parameters
 from training.errors import Preempted, TrainingDiverged, UsageError
 from training.loop import LoopConfig, train

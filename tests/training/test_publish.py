@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from helpers.tiny_models import TINY, random_parameters
 
-from musiq_core.model_file import Model, read_model_file, write_model_file
-from musiq_core.self_test import make_pictures
+from musiq_core.model_files.model_file import Model, read_model_file, write_model_file
+from musiq_core.programs.self_test import make_pictures
 from schemas.model_versions import version_name
 from schemas.training_dataset import TrainingDataset
 from training.errors import UsageError

@@ -12,7 +12,7 @@ from helpers.rated_photos import photos, write_rated_photos
 from helpers.run_musiq import ROOT, manifest_of, rows_by_key, run_musiq
 from helpers.run_training import run_training, run_training_here
 
-from musiq_core.model_file import read_model_file, write_model_file
+from musiq_core.model_files.model_file import read_model_file, write_model_file
 from schemas.model_versions import version_name
 
 pytestmark = pytest.mark.training

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from musiq_core.model import parameter_shapes
-from musiq_core.model_file import read_model_file, write_model_file
-from musiq_core.self_test import reference_scores
+from musiq_core.model_files.model_file import read_model_file, write_model_file
+from musiq_core.network.model import parameter_shapes
+from musiq_core.programs.self_test import reference_scores
 from training.builtin.distortions import KINDS
 from training.builtin.evaluate import evaluate_builtin
 from training.builtin.graded_model import CONFIG

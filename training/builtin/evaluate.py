@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from musiq_core.config import PreprocessingConfig
-from musiq_core.model_file import Model
-from musiq_core.packed_scorer import PackedScorer
-from musiq_core.patches import Patches, extract_patches
+from musiq_core.images.patches import Patches, extract_patches
+from musiq_core.model_files.model_file import Model
+from musiq_core.programs.packed.scorer import PackedScorer
 from training.bootstrap import bootstrap_intervals
 from training.builtin.distortions import KINDS
 from training.builtin.photos import LabelledPhoto, laplacian, read_photo

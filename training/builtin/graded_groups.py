@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from musiq_core.config import PreprocessingConfig
-from musiq_core.patches import extract_patches
+from musiq_core.images.patches import extract_patches
 from training.builtin.degradation import Curves, strength, target_quality
 from training.builtin.distortions import KINDS, Kind, save_as_jpeg
 

@@ -9,9 +9,9 @@ from flax import linen as nn
 from flax.traverse_util import flatten_dict
 
 from musiq_core.config import ModelConfig, PreprocessingConfig
-from musiq_core.model import parameter_shapes
-from musiq_core.patch_encoder import encode_patches
-from musiq_core.transformer import Encoder
+from musiq_core.network.model import parameter_shapes
+from musiq_core.network.patch_encoder import encode_patches
+from musiq_core.network.transformer import Encoder
 
 CONFIG = ModelConfig(
     preprocessing=PreprocessingConfig(scales=(224,)),
@@ -46,7 +46,7 @@ class GradedMusiq(nn.Module):
         """Return the score and the opinions of the helping heads.
 
         Args:
-          pixels: As `musiq_core.model.Musiq` takes them, and so the others.
+          pixels: As `musiq_core.network.model.Musiq` takes them, and so the others.
           positions: Cells of the hashed grid.
           scale_ids: Scale of every token.
           mask: False for padding.

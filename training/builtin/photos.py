@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from musiq_core.image import decode_image
+from musiq_core.images.decode import decode_image
 
 HELD_OUT_SOURCES = (
     "BuddiesOfBudgie/budgie-backgrounds",

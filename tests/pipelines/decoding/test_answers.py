@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musiq_core.config import PreprocessingConfig
-from musiq_core.preparation import Preparation, PreparationConfig, prepare
+from musiq_core.images.preparation import Preparation, PreparationConfig, prepare
 from pipelines.decoding.answers import (
     AnswerError,
     pack_failure,

@@ -7,10 +7,10 @@ from helpers.make_images import photo_like
 from helpers.run_musiq import run_musiq
 from PIL import Image, ImageFilter
 
-from musiq_core.model_file import read_model_file
-from musiq_core.packed_scorer import PackedScorer
-from musiq_core.patches import extract_patches
-from musiq_core.self_test import check_self_test
+from musiq_core.images.patches import extract_patches
+from musiq_core.model_files.model_file import read_model_file
+from musiq_core.programs.packed.scorer import PackedScorer
+from musiq_core.programs.self_test import check_self_test
 from pipelines.models.built_in import BUILT_IN, read_model_bytes
 
 

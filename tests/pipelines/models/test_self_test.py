@@ -7,8 +7,8 @@ from helpers.make_images import write_images
 from helpers.run_musiq import manifest_of, run_here, run_musiq
 from helpers.tiny_models import TINY, random_parameters, tiny_model_file
 
-from musiq_core.model_file import write_model_file
-from musiq_core.self_test import make_pictures
+from musiq_core.model_files.model_file import write_model_file
+from musiq_core.programs.self_test import make_pictures
 
 OFF_BY = 0.01
 

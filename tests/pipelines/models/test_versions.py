@@ -10,7 +10,7 @@ from helpers.tiny_models import tiny_model_file
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musiq_core.model_file import read_model_file
+from musiq_core.model_files.model_file import read_model_file
 from pipelines.models.versions import model_uri
 from pipelines.storage import storage_for
 from schemas.arguments import UsageError

@@ -17,7 +17,7 @@ from helpers.prepared import (
 from helpers.run_musiq import run_here
 from PIL import Image
 
-from musiq_core.image import decode_image
+from musiq_core.images.decode import decode_image
 from pipelines.preparing.config import PreparingConfig
 from pipelines.preparing.plan import plan_shards
 from pipelines.preparing.publish import LostShardsError, publish

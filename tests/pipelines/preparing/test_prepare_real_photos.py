@@ -9,7 +9,7 @@ from helpers.prepared import prepare
 from helpers.shared_data import SHARED
 from PIL import Image
 
-from musiq_core.image import decode_image
+from musiq_core.images.decode import decode_image
 
 SUBSET = SHARED / "biq2021_subset"
 TRAIN_COUNT, TEST_COUNT = 24, 6

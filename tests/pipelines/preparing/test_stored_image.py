@@ -8,7 +8,7 @@ from helpers.make_images import encoded, noise, photo_like
 from helpers.make_releases import jpeg, mpo
 from PIL import Image
 
-from musiq_core.image import decode_image
+from musiq_core.images.decode import decode_image
 from pipelines.preparing.stored_image import stored_image
 from schemas.failures import Failure, ImageFailure
 

@@ -2,8 +2,8 @@ import jax
 import numpy as np
 import pytest
 
-from musiq_core.model import Musiq, parameter_shapes
-from musiq_core.model_file import variables_of
+from musiq_core.model_files.model_file import variables_of
+from musiq_core.network.model import Musiq, parameter_shapes
 from training.builtin.graded_model import CONFIG, GradedMusiq, GradedTask
 
 TASK = GradedTask(

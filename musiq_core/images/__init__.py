@@ -1,0 +1,1 @@
+"""Bytes of a file become an upright picture, its scales, and patches of every scale."""

@@ -1,0 +1,1 @@
+"""Model files: parameters with the card that says what they are."""

@@ -1,0 +1,1 @@
+"""The network, defined once as Flax Linen modules."""

@@ -1,0 +1,1 @@
+"""Compiled programs that score batches of patches, and how they are checked."""

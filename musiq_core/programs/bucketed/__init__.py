@@ -1,0 +1,1 @@
+"""The form for accelerators: static shapes, photos in buckets of like length."""

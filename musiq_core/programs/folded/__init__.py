@@ -1,0 +1,1 @@
+"""Parameters folded for inference, and the layers that both fast forms share."""

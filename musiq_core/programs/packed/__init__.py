@@ -1,0 +1,1 @@
+"""The form for CPUs: tokens of many photos in one sequence without padding slots."""
