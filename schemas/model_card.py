@@ -29,7 +29,7 @@ class ModelCard:
       source: Where the parameters come from, such as a file name and its SHA-256.
       evaluation: Measured figures by name; empty where nothing was measured.
       self_test: Score of every picture of musiq_core.programs.self_test by name, which
-        workers must meet before they use the model; empty where there is nothing to meet.
+        workers must meet before they use the model; empty if there is nothing to meet.
     """
 
     name: str

@@ -14,10 +14,10 @@ from schemas.arguments import ArgumentParser, UsageError, accept_hyphens, printa
 from training.errors import Preempted, ProcessLost, TrainingDiverged
 
 PROGRAMS = {
-    "run": "training.run_arguments",
-    "evaluate": "training.evaluate_arguments",
-    "publish": "training.publish_arguments",
-    "builtin": "training.builtin_arguments",
+    "run": "training.commands.run_arguments",
+    "evaluate": "training.commands.evaluate_arguments",
+    "publish": "training.commands.publish_arguments",
+    "builtin": "training.builtin.arguments",
 }
 
 

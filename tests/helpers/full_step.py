@@ -14,11 +14,11 @@ import jax
 import numpy as np
 
 from musiq_core.config import published_config
-from training.compiled_steps import CompiledSteps
 from training.experiments import load_experiment
-from training.sharding import make_mesh
-from training.task import ScoreTask
-from training.train_state import start_state
+from training.learning.compiled_steps import CompiledSteps
+from training.learning.sharding import make_mesh
+from training.learning.task import ScoreTask
+from training.learning.train_state import start_state
 
 DEVICES = 64
 _COLLECTIVES = ("all-gather", "all-reduce", "all-to-all", "reduce-scatter")

@@ -15,8 +15,8 @@ import jax
 from helpers import tiny_training
 
 from training.errors import ProcessLost
-from training.loop import LoopConfig, train
-from training.processes import ProcessesConfig
+from training.learning.loop import LoopConfig, train
+from training.running.processes import ProcessesConfig
 
 
 def main(argument: str) -> int:

@@ -9,8 +9,8 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from musiq_core.config import ModelConfig, PreprocessingConfig
-from training.optimizer import OptimizerConfig
-from training.task import ScoreTask, Task
+from training.learning.optimizer import OptimizerConfig
+from training.learning.task import ScoreTask, Task
 
 MODEL = ModelConfig(
     preprocessing=PreprocessingConfig(scales=(16,), patch_size=8),

@@ -18,8 +18,8 @@ from training.builtin.batches import training_batches, use_photos
 from training.builtin.builtin_card import make_builtin_model
 from training.builtin.photo_sets import PhotoSets, choose_photos
 from training.builtin.stages import STAGES, Stage
-from training.checkpoints import restore_parameters
-from training.loop import train
+from training.learning.loop import train
+from training.running.checkpoints import restore_parameters
 
 _CONTEXT = multiprocessing.get_context("spawn")
 

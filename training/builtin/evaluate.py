@@ -12,10 +12,10 @@ from musiq_core.config import PreprocessingConfig
 from musiq_core.images.patches import Patches, extract_patches
 from musiq_core.model_files.model_file import Model
 from musiq_core.programs.packed.scorer import PackedScorer
-from training.bootstrap import bootstrap_intervals
 from training.builtin.distortions import KINDS
 from training.builtin.photos import LabelledPhoto, laplacian, read_photo
-from training.correlations import plcc, srcc
+from training.evaluating.bootstrap import bootstrap_intervals
+from training.evaluating.correlations import plcc, srcc
 
 CHECKED_KINDS = ("gaussian_blur", "colour_noise", "rescale", "darken", "jpeg")
 SEVERITIES = (0.0, 0.25, 0.5, 0.75, 1.0)

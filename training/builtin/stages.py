@@ -4,8 +4,8 @@ import dataclasses
 
 from training.builtin.batches import BatchConfig, kind_count
 from training.builtin.graded_model import CONFIG, GradedTask
-from training.loop import LoopConfig
-from training.optimizer import Optimizer, OptimizerConfig
+from training.learning.loop import LoopConfig
+from training.learning.optimizer import Optimizer, OptimizerConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

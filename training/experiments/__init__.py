@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from training.errors import UsageError
 
 if TYPE_CHECKING:
-    from training.experiment import Experiment
+    from training.experiments.experiment import Experiment
 
 _MODULES = ("imagenet", "koniq", "paq2piq", "spaq", "ava", "tiny")
 _SINGLE = "_single"
@@ -33,6 +33,6 @@ def load_experiment(name: str) -> "Experiment":
     experiment = importlib.import_module(f"training.experiments.{base}").EXPERIMENT
     if base == name:
         return experiment
-    from training.experiment import single_scale
+    from training.experiments.experiment import single_scale
 
     return single_scale(experiment)

@@ -14,9 +14,9 @@ Source: MUSIQ (arXiv:2108.05997), section 4.1.
 """
 
 from musiq_core.config import published_config
-from training.experiment import Experiment
-from training.input_config import InputConfig
-from training.optimizer import OptimizerConfig
+from training.examples.input_config import InputConfig
+from training.experiments.experiment import Experiment
+from training.learning.optimizer import OptimizerConfig
 
 EXPERIMENT = Experiment(
     name="imagenet",

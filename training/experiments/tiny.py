@@ -4,9 +4,9 @@ Command: musiq-train run --experiment tiny --data data/koniq --output runs/tiny
 """
 
 from musiq_core.config import ModelConfig, PreprocessingConfig
-from training.experiment import Experiment
-from training.input_config import InputConfig
-from training.optimizer import OptimizerConfig
+from training.examples.input_config import InputConfig
+from training.experiments.experiment import Experiment
+from training.learning.optimizer import OptimizerConfig
 
 EXPERIMENT = Experiment(
     name="tiny",

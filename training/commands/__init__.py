@@ -1,0 +1,1 @@
+"""The programs `musiq-train run`, `evaluate` and `publish`: arguments and commands."""

@@ -1,0 +1,1 @@
+"""How well a model predicts what people said: predictions and their statistics."""

@@ -1,0 +1,103 @@
+"""Parameters to start from: the authors' pretraining, or a run of ours.
+
+The head is left out, for the new one starts at 0. Everything else has to fit.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from musiq_core.config import ModelConfig
+from musiq_core.model_files.model_file import (
+    ModelFileError,
+    require_structure,
+    shapes_of,
+)
+from musiq_core.model_files.published_checkpoint import read_published_checkpoint
+from musiq_core.network.model import parameter_shapes
+from training.errors import UsageError
+from training.experiments.experiment import SCRATCH
+from training.experiments.run_folder import read_run
+from training.running.checkpoints import restore_parameters
+
+_HEAD = "head/"
+_SCALE_EMBEDDING = "Transformer/scaleembed_input/scale_embedding"
+
+
+def read_initial_parameters(
+    source: str, model: ModelConfig
+) -> dict[str, np.ndarray] | None:
+    """Read the parameters that an experiment starts from.
+
+    Args:
+      source: `Experiment.init`.
+      model: The architecture that they must fit.
+
+    Returns:
+      float32 arrays by full name, without the head; None to start from scratch.
+
+    Raises:
+      UsageError: If there is nothing to read, or if it is of another architecture.
+    """
+    if source == SCRATCH:
+        return None
+    if source.endswith(".npz"):
+        found, config = _read_published(source)
+    else:
+        found, config = restore_parameters(source), read_run(source).experiment.model
+    _require_same_architecture(source, found=config, wanted=model)
+    body = {n: array for n, array in found.items() if not n.startswith(_HEAD)}
+    if model.preprocessing.scale_count == 1:
+        # The native size is the last scale, and the only one left.
+        body[_SCALE_EMBEDDING] = body[_SCALE_EMBEDDING][:, -1:]
+    expected = {
+        n: shape
+        for n, shape in parameter_shapes(model).items()
+        if not n.startswith(_HEAD)
+    }
+    try:
+        require_structure(shapes_of(body), expected)
+    except ModelFileError as error:
+        raise UsageError(f"init {source}: {error}") from error
+    return body
+
+
+def _read_published(path: str) -> tuple[dict[str, np.ndarray], ModelConfig]:
+    if not os.path.isfile(path):
+        raise UsageError(
+            f"init {path} does not exist; fetch {os.path.basename(path)} from the "
+            "authors' bucket gs://gresearch/musiq, or add --set init=FOLDER with the "
+            f"output of a pretraining of yours, or --set init={SCRATCH}"
+        )
+    try:
+        with open(path, "rb") as file:
+            return read_published_checkpoint(file, output_count=None)
+    except ModelFileError as error:
+        raise UsageError(f"init {path}: {error}") from error
+
+
+def _require_same_architecture(
+    source: str, *, found: ModelConfig, wanted: ModelConfig
+) -> None:
+    ours, theirs = _body_of(wanted), _body_of(found)
+    if wanted.preprocessing.scales == ():
+        theirs["scales"] = ()
+    differing = [
+        f"{name} is {theirs[name]} there and {ours[name]} here"
+        for name in ours
+        if ours[name] != theirs[name]
+    ]
+    if differing:
+        raise UsageError(
+            f"init {source} is of another architecture: {', '.join(differing)}"
+        )
+
+
+def _body_of(model: ModelConfig) -> dict[str, object]:
+    """Return everything of an architecture but its head."""
+    fields = dataclasses.asdict(model)
+    del fields["output_count"]
+    preprocessing: Mapping[str, object] = fields.pop("preprocessing")
+    return {**preprocessing, **fields}

@@ -1,0 +1,1 @@
+"""The training loop: state, steps, losses, optimizer, devices."""

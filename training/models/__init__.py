@@ -1,0 +1,1 @@
+"""Trained models: read from a run, published as numbered model files."""

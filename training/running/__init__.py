@@ -1,0 +1,1 @@
+"""A run on one or many hosts: checkpoints, processes, logs, progress."""
