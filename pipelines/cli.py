@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
-from schemas.arguments import ArgumentParser, UsageError, accept_hyphens, printable
+from schemas.programs import ArgumentParser, UsageError, accept_hyphens, printable
 
 PROGRAMS = {
     "score": "pipelines.scoring.arguments",

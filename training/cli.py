@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from schemas.arguments import ArgumentParser, UsageError, accept_hyphens, printable
+from schemas.programs import ArgumentParser, UsageError, accept_hyphens, printable
 from training.errors import Preempted, ProcessLost, TrainingDiverged
 
 PROGRAMS = {

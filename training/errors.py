@@ -1,6 +1,6 @@
 """The ways in which a training program ends early, told in one line each."""
 
-from schemas import arguments
+from schemas import programs as arguments
 
 
 class UsageError(arguments.UsageError, ValueError):

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from schemas.arguments import ArgumentParser, flags_of, positive
+from schemas.programs import ArgumentParser, flags_of, positive
 
 _EPILOG = "Example: musiq clean --ledger ledger/ --keep 7"
 

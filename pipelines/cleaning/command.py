@@ -4,10 +4,10 @@ import argparse
 import datetime
 
 from pipelines.cleaning.superfluous import find_superfluous
-from pipelines.ledger_folder import LedgerFolderError, newest_manifest_number
+from pipelines.ledger.folder import LedgerFolderError, newest_manifest_number
 from pipelines.storage import StorageError, resolve, storage_for
-from schemas.arguments import UsageError, printable, refuse_unknown
 from schemas.failures import ImageFailure
+from schemas.programs import UsageError, printable, refuse_unknown
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:

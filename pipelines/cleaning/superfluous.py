@@ -2,7 +2,7 @@
 
 import datetime
 
-from pipelines.ledger_folder import read_manifest
+from pipelines.ledger.folder import read_manifest
 from pipelines.storage import StoredObject, join, storage_for
 from schemas.manifest import FOLDER, manifest_name, manifest_number
 

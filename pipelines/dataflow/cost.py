@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.scoring.counters import SCORED
-from schemas.arguments import ArgumentParser, UsageError
+from schemas.programs import ArgumentParser, UsageError
 
 _HOUR = 3600
 _GIB = 2**30

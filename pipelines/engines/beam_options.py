@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.quiet_beam import no_log_warnings
-from schemas.arguments import UsageError, flags_of, refuse_unknown
+from schemas.programs import UsageError, flags_of, refuse_unknown
 
 
 def parse_beam_options(

@@ -6,7 +6,7 @@ from pipelines.engines.engine import Engine, JobFacts, engine_of
 from pipelines.engines.flink import require_flink
 from pipelines.engines.prism import require_prism
 from pipelines.engines.runners import make_runner
-from schemas.arguments import UsageError
+from schemas.programs import UsageError
 
 
 def require_engine(options: PipelineOptions, job: JobFacts) -> None:
@@ -27,7 +27,7 @@ def require_engine(options: PipelineOptions, job: JobFacts) -> None:
         require_flink(options)
     elif engine is Engine.DATAFLOW:
         try:
-            from pipelines.engines.dataflow import require_dataflow
+            from pipelines.engines.dataflow.checks import require_dataflow
         except ImportError as error:
             raise UsageError(
                 "--runner DataflowRunner needs packages that are not installed: pip "
@@ -45,6 +45,6 @@ def label_models(options: PipelineOptions, models: dict[str, str]) -> None:
       models: Digest of each model file by the model's name.
     """
     if engine_of(options) is Engine.DATAFLOW:
-        from pipelines.engines.dataflow_labels import add_model_label
+        from pipelines.engines.dataflow.labels import add_model_label
 
         add_model_label(options, models)

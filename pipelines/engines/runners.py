@@ -5,9 +5,9 @@ import logging
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineRunner, create_runner
 
-from pipelines.engines.embedded import embedded_runner
+from pipelines.engines.embedded.runner import embedded_runner
 from pipelines.engines.engine import Engine, engine_of
-from schemas.arguments import UsageError
+from schemas.programs import UsageError
 
 _WHY_NOT_DASK = (
     "Beam's Dask runner is refused, because it loses rows without a word: what is "

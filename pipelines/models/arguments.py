@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from schemas.arguments import ArgumentParser, flags_of
+from schemas.programs import ArgumentParser, flags_of
 
 _EPILOG = """\
 Example: musiq models import koniq_ckpt.npz --dataset koniq \\

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.preparing.config import SPLIT_CHOICES
 from pipelines.preparing.datasets import DATA_SETS
-from schemas.arguments import ArgumentParser, flags_of, positive
+from schemas.programs import ArgumentParser, flags_of, positive
 
 _EPILOG = """\
 What must lie in --input for each DATASET (more in pipelines/preparing/README.md):

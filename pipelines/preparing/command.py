@@ -14,17 +14,13 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipelines.engines import (
-    JobFacts,
-    engine_of,
-    follow_job,
-    is_worker_death,
-    limit_to_one_thread,
-    make_runner,
-    one_line_cause,
-    parse_beam_options,
-    require_engine,
-)
+from pipelines.engines.beam_options import parse_beam_options
+from pipelines.engines.causes import one_line_cause
+from pipelines.engines.embedded.runner import is_worker_death, limit_to_one_thread
+from pipelines.engines.engine import JobFacts, engine_of
+from pipelines.engines.follow import follow_job
+from pipelines.engines.require_engine import require_engine
+from pipelines.engines.runners import make_runner
 from pipelines.preparing.config import PreparingConfig
 from pipelines.preparing.datasets import DATA_SETS
 from pipelines.preparing.flow import prepare_data_set
@@ -38,8 +34,8 @@ from pipelines.preparing.publish import (
 )
 from pipelines.preparing.show_shards import show_shards
 from pipelines.storage import StorageError, resolve
-from schemas.arguments import UsageError, printable
 from schemas.failures import ImageFailure
+from schemas.programs import UsageError, printable
 from schemas.training_dataset import TrainingDataset
 from schemas.training_example import SPLITS
 

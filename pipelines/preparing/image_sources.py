@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from pipelines.preparing.labels import LabelledImage
-from pipelines.scoring.read_ahead import ReadAhead
+from pipelines.read_ahead import ReadAhead
 from pipelines.storage import StorageError, storage_for
 from schemas.failures import Failure, ImageFailure
 

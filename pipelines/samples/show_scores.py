@@ -10,14 +10,14 @@ import rich.console
 import rich.table
 import rich.text
 
-from pipelines.ledger_folder import (
+from pipelines.ledger.folder import (
     LedgerFolderError,
     newest_manifest_number,
     read_ledger_file,
     read_manifest,
 )
 from pipelines.storage import StorageError, resolve
-from schemas.arguments import printable
+from schemas.programs import printable
 
 
 def read_rows(ledger: str) -> tuple[list[str], list[dict]]:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from schemas.arguments import ArgumentParser, flags_of, positive, share
+from schemas.programs import ArgumentParser, flags_of, positive, share
 
 _EPILOG = """\
 Beam's own options (--runner, --temp_location, ...) are passed through.
@@ -178,7 +178,7 @@ def _run(args: argparse.Namespace, rest: list[str]) -> int:
             "`musiq models inspect builtin` tells what it is good for",
             file=sys.stderr,
         )
-    from pipelines.compilation_cache import use_compilation_cache
+    from pipelines.engines.embedded.compilation_cache import use_compilation_cache
 
     use_compilation_cache()
     from pipelines import quiet_beam  # noqa: F401 - before other imports of Beam

@@ -14,24 +14,19 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
 from musiq_core.model_files.model_file import ModelFileError
-from pipelines.engines import (
-    engine_of,
-    follow_job,
-    is_worker_death,
-    label_models,
-    limit_to_one_thread,
-    make_runner,
-    one_line_cause,
-    parse_beam_options,
-    refusal,
-    require_engine,
-)
-from pipelines.ledger_folder import LedgerFolderError, read_manifest
+from pipelines.engines.beam_options import parse_beam_options
+from pipelines.engines.causes import one_line_cause, refusal
+from pipelines.engines.embedded.runner import is_worker_death, limit_to_one_thread
+from pipelines.engines.engine import engine_of
+from pipelines.engines.follow import follow_job
+from pipelines.engines.require_engine import label_models, require_engine
+from pipelines.engines.runners import make_runner
+from pipelines.ledger.folder import LedgerFolderError, read_manifest
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.configure import build_config, job_facts
 from pipelines.scoring.device import Device, DeviceError, require_device, use_device
 from pipelines.scoring.flow import score_photos
-from pipelines.scoring.inputs import InputError
+from pipelines.scoring.input import InputError
 from pipelines.scoring.journal import drop_journal
 from pipelines.scoring.plan import Vanished
 from pipelines.scoring.progress import clear_progress
@@ -39,8 +34,8 @@ from pipelines.scoring.publish import FailureBudgetError, is_published
 from pipelines.scoring.show_progress import show_progress
 from pipelines.scoring.summary import RunSummary, print_summary
 from pipelines.storage import StorageError
-from schemas.arguments import UsageError, printable
 from schemas.manifest import CountsError, ManifestError
+from schemas.programs import UsageError, printable
 
 _MAX_RESTARTS = 3
 _KNOWN_ERRORS = (

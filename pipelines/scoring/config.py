@@ -11,7 +11,7 @@ from musiq_core.images.decode import DEFAULT_DECODING, DecodeConfig
 from musiq_core.images.preparation import PreparationConfig
 from pipelines.decoding import DEFAULT_LIMITS, DecoderLimits
 from pipelines.scoring.device import Device
-from pipelines.scoring.inputs import Input
+from pipelines.scoring.input import Input
 from pipelines.scoring.plan import RetryFailed, Vanished
 from pipelines.scoring.previous_state import PreviousState
 from schemas.ledger import LedgerModel, ledger_schema

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from musiq_core.images.decode import DecodeConfig
 from pipelines.decoding import DecoderLimits
-from pipelines.engines import JobFacts
-from pipelines.ledger_folder import (
+from pipelines.engines.engine import JobFacts
+from pipelines.ledger.folder import (
     LedgerFolderError,
     newest_manifest_number,
     read_manifest,
@@ -22,21 +22,17 @@ from pipelines.models.versions import model_uri
 from pipelines.scoring.allowed_buckets import buckets_of
 from pipelines.scoring.config import ScoringConfig, ScoringModel
 from pipelines.scoring.device import Device
-from pipelines.scoring.inputs import (
-    Input,
-    InputKind,
-    carried_fields,
-    resolve_inputs,
-)
+from pipelines.scoring.input import Input, InputKind
+from pipelines.scoring.inputs import carried_fields, resolve_inputs
 from pipelines.scoring.journal import drop_journal
 from pipelines.scoring.plan import RetryFailed, Vanished
 from pipelines.scoring.previous_state import PreviousState
 from pipelines.storage import StorageError, join, resolve, storage_for
-from schemas.arguments import UsageError
 from schemas.failures import ImageFailure
 from schemas.ledger import LedgerModel
 from schemas.manifest import Manifest
 from schemas.model_card import require_model_name
+from schemas.programs import UsageError
 
 
 def job_facts(args: argparse.Namespace) -> JobFacts:

@@ -8,11 +8,11 @@ import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
+from pipelines.read_ahead import ReadAhead
 from pipelines.scoring.forbidden_run import ForbiddenRun
 from pipelines.scoring.image_ref import ImageRef, with_object
-from pipelines.scoring.parquet_rows import ParquetRows, read_rows
-from pipelines.scoring.read_ahead import ReadAhead
-from pipelines.scoring.read_part import read_part
+from pipelines.scoring.shards.parquet_rows import ParquetRows, read_rows
+from pipelines.scoring.shards.read_part import read_part
 from pipelines.storage import storage_for
 from schemas.failures import Failure, ImageFailure
 from schemas.ledger import LedgerRow

@@ -26,7 +26,6 @@ from pipelines.scoring.listing import (
     ListShard,
     add_listing_counts,
 )
-from pipelines.scoring.parquet_rows import gather_rows
 from pipelines.scoring.plan import (
     COUNTS,
     KEPT,
@@ -39,6 +38,7 @@ from pipelines.scoring.plan import (
 from pipelines.scoring.prepare import PrepareImage
 from pipelines.scoring.publish import publish_run
 from pipelines.scoring.score import ScoreImages
+from pipelines.scoring.shards.parquet_rows import gather_rows
 from pipelines.scoring.write import WriteShard, shard_count_for
 from schemas.ledger import LedgerRow, shard_of
 from schemas.manifest import Manifest

@@ -16,7 +16,7 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.ledger_folder import LedgerFolderError
+from pipelines.ledger.folder import LedgerFolderError
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.plan import JournalEntry
 from pipelines.scoring.previous_state import KNOWN_COLUMNS, KnownRow

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.ledger_folder import LedgerFolderError, read_ledger_file
+from pipelines.ledger.folder import LedgerFolderError, read_ledger_file
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.journal import read_journal_table
 from pipelines.scoring.plan import KeptRow

@@ -13,7 +13,10 @@ from apache_beam.pvalue import TaggedOutput
 
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.inputs import Input, Shard, list_input, list_shard
+from pipelines.scoring.input import Input
+from pipelines.scoring.inputs import list_input
+from pipelines.scoring.shards.list_shard import list_shard
+from pipelines.scoring.shards.shard import Shard
 from schemas.manifest import CountsError
 
 SHARDS = "shards"

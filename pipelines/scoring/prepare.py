@@ -12,8 +12,8 @@ from apache_beam.utils.windowed_value import WindowedValue
 from musiq_core.images.patches import Patches
 from musiq_core.images.preparation import Preparation, PreparationConfig
 from pipelines.decoding import Decoder, DecoderLimits
+from pipelines.read_ahead import ReadAhead
 from pipelines.scoring.fetch import FetchedImage
-from pipelines.scoring.read_ahead import ReadAhead
 from schemas.failures import ImageFailure
 from schemas.ledger import LedgerRow
 

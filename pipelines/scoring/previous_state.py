@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from pipelines.ledger_folder import read_ledger_file
+from pipelines.ledger.folder import read_ledger_file
 from schemas.manifest import LedgerFile
 
 KNOWN_COLUMNS = ["uri", "generation", "size_bytes", "status", "transient"]

@@ -4,7 +4,7 @@ import importlib.metadata
 from collections import Counter
 from collections.abc import Sequence
 
-from pipelines.ledger_folder import (
+from pipelines.ledger.folder import (
     newest_manifest_number,
     publish_manifest,
     read_manifest,

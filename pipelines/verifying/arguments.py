@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from schemas.arguments import ArgumentParser, flags_of
+from schemas.programs import ArgumentParser, flags_of
 
 _EPILOG = """\
 Exit codes: 0 the ledger is whole, 1 it is not, 2 wrong arguments.

@@ -3,16 +3,16 @@
 import argparse
 import json
 
-from pipelines.ledger_folder import (
+from pipelines.ledger.folder import (
     LedgerFolderError,
     newest_manifest_number,
     read_manifest,
 )
 from pipelines.storage import StorageError, resolve
 from pipelines.verifying.verify_ledger import verify_ledger
-from schemas.arguments import UsageError, printable, refuse_unknown
 from schemas.failures import ImageFailure
 from schemas.manifest import manifest_name
+from schemas.programs import UsageError, printable, refuse_unknown
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from pipelines.ledger_folder import LedgerFolderError, read_ledger_file
+from pipelines.ledger.folder import LedgerFolderError, read_ledger_file
 from schemas.ledger import RESERVED_COLUMNS, Status, shard_of
 from schemas.manifest import LedgerFile, Manifest
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 os.environ.update(NPROC="1", OPENBLAS_NUM_THREADS="1", JAX_PLATFORMS="cpu")
 
-from pipelines.compilation_cache import use_compilation_cache
+from pipelines.engines.embedded.compilation_cache import use_compilation_cache
 
 use_compilation_cache()
 

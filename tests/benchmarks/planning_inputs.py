@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.configure import read_models
 from pipelines.scoring.image_ref import with_object
-from pipelines.scoring.inputs import Input, InputKind
+from pipelines.scoring.input import Input, InputKind
 from pipelines.scoring.write import shard_count_for
 from pipelines.storage import storage_for
 from schemas.ledger import LedgerModel, LedgerRow, Score, rows_to_table, shard_of

@@ -15,11 +15,12 @@ from helpers.dataflow_fake import PROJECT, REGION
 from helpers.gcs_emulator import BUCKET
 from helpers.local_server import environment
 
-from pipelines.engines import JobFacts, require_engine
-from pipelines.engines.dataflow import job_name_of
-from pipelines.engines.dataflow_labels import add_labels, add_model_label
-from pipelines.engines.dataflow_workers import apply_profile, profile_for
-from schemas.arguments import UsageError
+from pipelines.engines.dataflow.checks import job_name_of
+from pipelines.engines.dataflow.labels import add_labels, add_model_label
+from pipelines.engines.dataflow.workers import apply_profile, profile_for
+from pipelines.engines.engine import JobFacts
+from pipelines.engines.require_engine import require_engine
+from schemas.programs import UsageError
 
 JOB = JobFacts(
     pipeline="musiq-score",
@@ -82,8 +83,8 @@ def test_there_are_no_workers_with_a_tpu():
 
 
 def test_packages_that_are_missing_are_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pipelines.engines.dataflow_jobs", None)
-    monkeypatch.delitem(sys.modules, "pipelines.engines.dataflow", raising=False)
+    monkeypatch.setitem(sys.modules, "pipelines.engines.dataflow.jobs", None)
+    monkeypatch.delitem(sys.modules, "pipelines.engines.dataflow.checks", raising=False)
     assert "pip install 'musiq[dataflow]'" in refusal_of()
 
 

@@ -75,7 +75,9 @@ def test_a_second_job_for_the_ledger_is_refused_while_the_first_runs(
 
 def test_two_jobs_at_the_same_moment_are_one(arguments, dataflow, monkeypatch):
     """Both have seen the name free; the service itself decides."""
-    monkeypatch.setattr("pipelines.engines.dataflow.require_free_name", lambda _: None)
+    monkeypatch.setattr(
+        "pipelines.engines.dataflow.checks.require_free_name", lambda _: None
+    )
     assert run_here(*arguments).code == 0
     second = run_here(*arguments)
     assert second.code == 1

@@ -20,7 +20,7 @@ from pipelines.dataflow.template_parameters import (
     template_parameters,
     to_arguments,
 )
-from pipelines.engines.dataflow_workers import profile_for
+from pipelines.engines.dataflow.workers import profile_for
 from pipelines.storage import storage_for
 
 FOLDER = ROOT / "pipelines" / "dataflow"

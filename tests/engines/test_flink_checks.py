@@ -10,9 +10,11 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
-from pipelines.engines import JobFacts, parse_beam_options, require_engine
+from pipelines.engines.beam_options import parse_beam_options
+from pipelines.engines.engine import JobFacts
 from pipelines.engines.flink import FlinkJobOptions
-from schemas.arguments import UsageError
+from pipelines.engines.require_engine import require_engine
+from schemas.programs import UsageError
 
 JOB = JobFacts(pipeline="musiq-score", output="/ledger", uris=("/ledger", "/photos"))
 

@@ -15,7 +15,7 @@ from helpers.make_images import write_images
 from helpers.tiny_models import tiny_model_file
 
 from pipelines.cli import build_parser
-from pipelines.engines import make_runner
+from pipelines.engines.runners import make_runner
 from pipelines.scoring.configure import build_config
 from pipelines.scoring.flow import score_photos
 

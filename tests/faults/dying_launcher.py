@@ -7,7 +7,7 @@ import sys
 from faults.kill_point import KillPoint, arm
 from faults.small_files import write_small_files
 
-from pipelines.compilation_cache import use_compilation_cache
+from pipelines.engines.embedded.compilation_cache import use_compilation_cache
 
 DYING_WORKERS = "DYING_WORKERS"
 
@@ -19,7 +19,7 @@ def main() -> int:
 
     write_small_files()
     if os.environ.get(DYING_WORKERS):
-        from pipelines.engines import embedded
+        from pipelines.engines.embedded import runner as embedded
 
         embedded._WORKER_MODULE = "faults.dying_worker"
     else:

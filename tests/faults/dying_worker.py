@@ -6,8 +6,8 @@ import signal
 from faults.kill_point import KillPoint, arm
 from faults.small_files import write_small_files
 
-from pipelines import embedded_worker
-from pipelines.compilation_cache import use_compilation_cache
+from pipelines.engines.embedded import worker as embedded_worker
+from pipelines.engines.embedded.compilation_cache import use_compilation_cache
 
 ONCE_FILE = "DIE_ONCE_FILE"
 

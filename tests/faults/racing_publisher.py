@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from pipelines.ledger_folder import LedgerFolderError, publish_manifest
+from pipelines.ledger.folder import LedgerFolderError, publish_manifest
 from schemas.manifest import Counts, Manifest
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 from helpers.run_musiq import ROOT
 
-_WORKER_MODULES = ("pipelines.embedded_worker", "faults.dying_worker")
+_WORKER_MODULES = ("pipelines.engines.embedded.worker", "faults.dying_worker")
 _LEFT_BY_KILLED = ("musiq-", "beam-pipeline-temp")
 _GONE_SECONDS = 15.0
 _HANGS_SECONDS = 90.0

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from helpers.run_musiq import run_here
 
-from pipelines.ledger_folder import (
+from pipelines.ledger.folder import (
     newest_manifest_number,
     read_ledger_file,
     read_manifest,

@@ -50,7 +50,7 @@ _SAMPLE_SECONDS = 0.5
 _MIN_SAMPLES = 10
 _ROLES = {
     "launcher": "pipelines.cli",
-    "worker": "pipelines.embedded_worker",
+    "worker": "pipelines.engines.embedded.worker",
     "decoder": "pipelines.decoding.child",
 }
 _GIVES_UP = "worker processes keep dying"

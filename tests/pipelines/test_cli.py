@@ -10,7 +10,7 @@ import pytest
 from helpers.run_musiq import run_musiq
 
 from pipelines.cli import build_parser
-from schemas.arguments import accept_hyphens
+from schemas.programs import accept_hyphens
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.scoring.read_ahead import ReadAhead
+from pipelines.read_ahead import ReadAhead
 
 
 @given(st.lists(st.integers()), st.integers(0, 5), st.integers(1, 4))

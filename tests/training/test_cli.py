@@ -9,7 +9,7 @@ import pytest
 from helpers.run_musiq import ROOT
 from helpers.run_training import run_training_here
 
-from schemas.arguments import accept_hyphens
+from schemas.programs import accept_hyphens
 from training.cli import PROGRAMS, build_parser
 from training.experiments import NAMES
 

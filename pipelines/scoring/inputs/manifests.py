@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from pipelines.scoring.inputs.columns import plain_type, python_values
-from pipelines.scoring.inputs.input import Input, InputError, InputKind
+from pipelines.scoring.input import Input, InputError, InputKind
+from pipelines.scoring.shards.columns import plain_type, python_values
 from pipelines.storage import storage_for
 
 _BATCH_ROWS = 10_000

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from pipelines.scoring.inputs.input import InputError
+from pipelines.scoring.input import InputError
 
 _RANGE = re.compile(r"\{(\d{1,12})\.\.(\d{1,12})\}")
 _MAX_FILES = 10_000_000

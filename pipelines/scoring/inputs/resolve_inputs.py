@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 
 from pipelines.scoring.allowed_buckets import buckets_of
-from pipelines.scoring.inputs.img2dataset_ledger import is_img2dataset
-from pipelines.scoring.inputs.input import Input, InputError, InputKind
+from pipelines.scoring.input import Input, InputError, InputKind
 from pipelines.scoring.inputs.list_input import list_input
-from pipelines.scoring.inputs.list_shard import list_shard, shard_fields
 from pipelines.scoring.inputs.manifests import manifest_fields, manifest_schema
 from pipelines.scoring.inputs.numbered_files import count_numbered, is_numbered
-from pipelines.scoring.inputs.parquet_shard import find_image_column
-from pipelines.scoring.inputs.shard import Shard, ShardFormat, shard_format_of
+from pipelines.scoring.shards.img2dataset_ledger import is_img2dataset
+from pipelines.scoring.shards.list_shard import list_shard, shard_fields
+from pipelines.scoring.shards.parquet_shard import find_image_column
+from pipelines.scoring.shards.shard import Shard, ShardFormat, shard_format_of
 from pipelines.storage import has_magic, resolve, storage_for
 from pipelines.storage.uris import without_secrets
 from schemas.failures import ImageFailure

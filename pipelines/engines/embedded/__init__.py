@@ -1,0 +1,1 @@
+"""The embedded engine: processes of this machine, started by the job itself."""

@@ -1,0 +1,1 @@
+"""The ledger's folder: what scoring, verifying and cleaning share."""

@@ -1,0 +1,89 @@
+"""List shards: each file of images becomes one ref for every image in it."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.shards.parquet_shard import list_parquet, parquet_fields
+from pipelines.scoring.shards.shard import Shard, ShardFormat
+from pipelines.scoring.shards.tar_shard import list_tar, tar_fields
+from pipelines.scoring.shards.tfrecord_shard import list_tfrecord
+from pipelines.storage import StorageError, StoredObject, open_listed, storage_for
+from schemas.failures import ImageFailure
+
+_LISTERS = {
+    ShardFormat.TAR: list_tar,
+    ShardFormat.TFRECORD: list_tfrecord,
+    ShardFormat.PARQUET: list_parquet,
+}
+
+
+def list_shard(shard: Shard) -> Iterator[ImageRef]:
+    """Yield the refs of the images in a shard, in its own order, streamed.
+
+    A shard that cannot be read, or not to its end, gives one refused ref more, which
+    has the URI of the shard itself.
+
+    Raises:
+      StorageError: If the store fails, or the shard for a reason that may pass: rows of
+        its images must not be dropped for that.
+    """
+    found = None
+    try:
+        found = shard.listed or _look_at(shard.uri)
+        with open_listed(found) as file:
+            yield from _LISTERS[shard.format](shard, found, file)
+    except ImageFailure as failure:
+        if failure.failure.is_transient:
+            raise StorageError(
+                f"cannot list the images in {shard.uri}: {failure.detail}; run again"
+            ) from failure
+        yield shard.ref(
+            place=None,
+            name=shard.uri,
+            key=shard.key,
+            listed=found,
+            refusal=(failure.failure, failure.detail),
+        )
+
+
+def shard_fields(shard: Shard) -> tuple[pa.Field, ...] | None:
+    """Return the columns that a shard has to offer; None if it cannot be read.
+
+    Raises:
+      StorageError: If the store fails.
+    """
+    try:
+        with open_listed(shard.listed or _look_at(shard.uri)) as file:
+            return _fields(shard, file)
+    except ImageFailure:
+        return None
+
+
+def _fields(shard: Shard, file: BinaryIO) -> tuple[pa.Field, ...]:
+    if shard.format is ShardFormat.TAR:
+        return tar_fields(file)
+    if shard.format is ShardFormat.PARQUET:
+        return parquet_fields(file, shard.source.image_column)
+    return ()
+
+
+def _look_at(uri: str) -> StoredObject:
+    """Return what the store says of a shard that a list names.
+
+    Raises:
+      ImageFailure: If it does not exist or cannot be looked at.
+      StorageError: If the store does not answer.
+    """
+    storage = storage_for(uri)
+    try:
+        found = storage.stat(uri)
+    except StorageError:
+        storage.read(uri, listed=None, max_bytes=0)  # tells whose fault it is
+        raise
+    if found is None:
+        storage.read(uri, listed=None, max_bytes=0)  # says why there is none
+        raise StorageError(f"{uri} appeared while it was looked for; run again")
+    return found

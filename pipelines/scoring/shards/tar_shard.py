@@ -1,0 +1,239 @@
+"""WebDataset tar shards: one ref for every image member, the JSON beside it carried.
+
+Members whose names are alike up to the first dot belong together: `a/b.jpg` and
+`a/b.json` are the sample `a/b`.
+"""
+
+import dataclasses
+import io
+import itertools
+import json
+import re
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from pipelines.records.tar import (
+    MemberKind,
+    TarError,
+    TarMember,
+    TruncatedTarError,
+    find_members,
+)
+from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.shards.image_part import TarPart
+from pipelines.scoring.shards.shard import Shard, carried_name
+from pipelines.storage import StoredObject
+from schemas.failures import Failure, ImageFailure
+
+# Also of formats that are not decoded: their members fail, but none is overlooked.
+_IMAGE_SUFFIXES = frozenset(
+    [
+        *("jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "tif", "tiff"),
+        *("bmp", "avif", "mpo", "heic", "heif", "jxl", "jp2", "j2k", "ppm", "pgm"),
+        *("pbm", "pnm", "tga", "ico", "svg"),
+    ]
+)
+_NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]*)", re.DOTALL)
+_BYTES = "bytes:"
+_JSON_MAX_BYTES = 1 << 20
+_JSON_MAX_COLUMNS = 200
+_MEMBERS_FOR_FIELDS = 1000
+_IMAGES_AT_ONCE = 1000
+_NOT_READ = {
+    MemberKind.LINK: "a link in an archive is not followed",
+    MemberKind.SPARSE: "a sparse file in an archive is not read",
+    MemberKind.SPECIAL: "a device or pipe in an archive is not read",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class NamedMember:
+    """A member and what its name says.
+
+    Attributes:
+      member: Where it lies.
+      name: Its name as text, reversibly (`member_name`).
+      key: Its sample.
+      suffix: What follows the last dot, in lower case.
+    """
+
+    member: TarMember
+    name: str
+    key: str
+    suffix: str
+
+    @property
+    def is_image(self) -> bool:
+        """Whether its name is that of an image."""
+        return self.suffix in _IMAGE_SUFFIXES
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it describes the images of its sample."""
+        is_file = self.member.kind is MemberKind.FILE
+        return is_file and self.name == f"{self.key}.json"
+
+
+def list_tar(shard: Shard, found: StoredObject, file: BinaryIO) -> Iterator[ImageRef]:
+    """Yield the refs of an archive's images; only headers and JSON are read.
+
+    Raises:
+      ImageFailure: Where the archive is damaged or cut short.
+    """
+    place = 0
+    for images, said in _samples(file, found.size_bytes, bool(shard.own_fields)):
+        for named in images:
+            yield member_ref(shard, found, named, place=place, carried=said)
+            place += 1
+
+
+def tar_fields(file: BinaryIO) -> tuple[pa.Field, ...]:
+    """Return the columns of the first JSON in an archive, all of them text.
+
+    Raises:
+      ImageFailure: Where the archive is damaged or cut short.
+    """
+    size_bytes = file.seek(0, io.SEEK_END)
+    members = named_members(file, size_bytes)
+    for named in itertools.islice(members, _MEMBERS_FOR_FIELDS):
+        if named.is_json and (said := _read_json(file, named.member)):
+            return tuple(pa.field(name, pa.string()) for name in said)
+    return ()
+
+
+def named_members(file: BinaryIO, size_bytes: int) -> Iterator[NamedMember]:
+    """Yield the members of an archive with what their names say.
+
+    Raises:
+      ImageFailure: Where the archive is damaged or cut short.
+    """
+    try:
+        for member in find_members(file, size_bytes):
+            if member.kind is not MemberKind.FOLDER:
+                yield _named(member)
+    except TruncatedTarError as error:
+        raise ImageFailure(Failure.TRUNCATED, str(error)) from error
+    except TarError as error:
+        raise ImageFailure(Failure.UNREADABLE, str(error)) from error
+
+
+def member_ref(
+    shard: Shard,
+    found: StoredObject,
+    named: NamedMember,
+    *,
+    place: int,
+    carried: dict[str, Any],
+) -> ImageRef:
+    """Return the ref of an image member, refused if it is no ordinary file.
+
+    Args:
+      shard: What names the archive, or the ledger beside it.
+      found: The archive.
+      named: The member.
+      place: Place in the shard.
+      carried: Values of the shard's own columns.
+    """
+    member = named.member
+    refusal = None
+    if member.kind is not MemberKind.FILE:
+        refusal = (Failure.UNREADABLE, _NOT_READ[member.kind])
+    elif member.start + member.size_bytes > found.size_bytes:
+        refusal = (Failure.TRUNCATED, "the archive ends inside this member")
+    return shard.ref(
+        place=place,
+        name=f"{found.uri}#{named.name}",
+        key=named.key,
+        carried=carried,
+        listed=found,
+        part=TarPart(start=member.start, size_bytes=member.size_bytes),
+        refusal=refusal,
+    )
+
+
+def _samples(
+    file: BinaryIO, size_bytes: int, is_carried: bool
+) -> Iterator[tuple[list[NamedMember], dict[str, Any]]]:
+    """Yield the images of every sample and what its JSON says, wherever that lies."""
+    key: str | None = None
+    images: list[NamedMember] = []
+    said: dict[str, Any] = {}
+    damage = None
+    try:
+        for named in named_members(file, size_bytes):
+            if named.key != key or len(images) == _IMAGES_AT_ONCE:
+                yield images, said
+                images, said = [], said if named.key == key else {}
+                key = named.key
+            if named.is_image:
+                images.append(named)
+            elif is_carried and named.is_json:
+                said = _read_json(file, named.member)
+    except ImageFailure as failure:
+        damage = failure
+    yield images, said
+    if damage:
+        raise damage
+
+
+def _named(member: TarMember) -> NamedMember:
+    name = member_name(member.name)
+    parts = _NAME.fullmatch(name)
+    return NamedMember(
+        member=member,
+        name=name,
+        key=parts[1] if parts else name,
+        suffix=name.rpartition(".")[2].lower(),
+    )
+
+
+def member_name(name: bytes) -> str:
+    """Return a member's name as text, from which its bytes can be told.
+
+    It is the name itself where that is UTF-8 and does not begin with "bytes:", else
+    "bytes:" and the percent-encoded bytes.
+    """
+    try:
+        text = name.decode()
+    except UnicodeDecodeError:
+        text = None
+    if text is None or text.startswith(_BYTES):
+        return _BYTES + urllib.parse.quote_from_bytes(name)
+    return text
+
+
+def _read_json(file: BinaryIO, member: TarMember) -> dict[str, str | None]:
+    """Return the values of a JSON object as text; {} if it is none, or too large."""
+    if member.size_bytes > _JSON_MAX_BYTES:
+        return {}
+    file.seek(member.start)
+    try:
+        values = json.loads(file.read(member.size_bytes))
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(values, dict):
+        return {}
+    return {
+        carried_name(name): _as_text(value)
+        for name, value in itertools.islice(values.items(), _JSON_MAX_COLUMNS)
+        if name and name.isprintable()
+    }
+
+
+def _as_text(value: Any) -> str | None:
+    """Return text as it is, and anything else, or what is not UTF-8, as JSON."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return json.dumps(value)
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False).encode().decode()
+    except UnicodeEncodeError:
+        return json.dumps(value)

@@ -1,0 +1,105 @@
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
+
+from pipelines.engines.beam_options import parse_beam_options
+from pipelines.engines.causes import one_line_cause
+from pipelines.engines.engine import Engine, JobFacts, engine_of, is_embedded
+from pipelines.engines.require_engine import require_engine
+from pipelines.engines.runners import make_runner
+from pipelines.storage import StorageError
+from schemas.programs import UsageError
+
+
+@pytest.mark.parametrize("arguments", [[], ["--runner=DirectRunner"]])
+def test_the_default_and_direct_runner_mean_the_embedded_engine(arguments):
+    options = PipelineOptions(arguments)
+    assert is_embedded(options)
+    runner = make_runner(options, workers=2)
+    assert type(runner) is FnApiRunner
+
+
+def test_workers_are_told_the_options():
+    options = PipelineOptions(["--job_name=nightly"])
+    runner = make_runner(options, workers=2)
+    told = runner._provision_info.provision_info.pipeline_options
+    assert told["beam:option:job_name:v1"] == "nightly"
+
+
+def test_unknown_runners_are_told():
+    with pytest.raises(UsageError, match="--runner NoRunner cannot be used"):
+        make_runner(PipelineOptions(["--runner=NoRunner"]), workers=1)
+
+
+@pytest.mark.parametrize(
+    ("runner", "engine"),
+    [
+        ("DataflowRunner", Engine.DATAFLOW),
+        ("dataflow", Engine.DATAFLOW),
+        ("apache_beam.runners.portability.prism_runner.PrismRunner", Engine.PRISM),
+        ("flinkrunner", Engine.FLINK),
+        ("EmbeddedRunner", Engine.EMBEDDED),
+        ("SparkRunner", Engine.OTHER),
+    ],
+)
+def test_engines_are_known_by_every_name_that_beam_takes(runner, engine):
+    assert engine_of(PipelineOptions([f"--runner={runner}"])) is engine
+
+
+def refusal_of(*arguments: str) -> str:
+    job = JobFacts(pipeline="musiq-score", output="/ledger", uris=())
+    with pytest.raises(UsageError) as raised:
+        require_engine(PipelineOptions(list(arguments)), job)
+    return str(raised.value)
+
+
+def test_an_engine_that_loses_rows_is_refused_with_the_reason():
+    dask = "apache_beam.runners.dask.dask_runner.DaskRunner"
+    assert "loses rows without a word" in refusal_of(f"--runner={dask}")
+
+
+def test_prism_is_not_downloaded_in_silence(tmp_path):
+    (tmp_path / "prism").write_text("no program")
+    assert "needs --prism_location" in refusal_of("--runner=PrismRunner")
+    for name, message in (("absent", "no such file"), ("prism", "is not a program")):
+        location = f"--prism_location={tmp_path / name}"
+        assert message in refusal_of("--runner=PrismRunner", location)
+
+
+def test_arguments_that_nobody_knows_are_refused_with_the_nearest():
+    def parse(*arguments):
+        return parse_beam_options("musiq score", arguments, ["--workers"])
+
+    assert parse("--job_name", "a-b").get_all_options()["job_name"] == "a-b"
+    with pytest.raises(UsageError, match="unknown flag --job_nam, did you mean --job_"):
+        parse("--job_nam", "a")
+    with pytest.raises(UsageError, match=r"--wokers, did you mean --workers\?"):
+        parse("--wokers=3")
+    with pytest.raises(UsageError, match="unexpected argument 'photos'"):
+        parse("photos")
+
+
+def failing(message: str) -> RuntimeError:
+    """What the runner raises when a worker process failed."""
+    return RuntimeError(
+        "Traceback (most recent call last):\n  File ...\n"
+        f"{StorageError.__module__}.StorageError: {message}\n\nDuring handling ...\n"
+        f"{StorageError.__module__}.StorageError: {message} [while running 'Write']\n"
+    )
+
+
+def test_a_workers_known_error_is_one_line():
+    error = failing("cannot write /x: No space left on device")
+    cause = one_line_cause(error, (StorageError,))
+    assert cause == "cannot write /x: No space left on device"
+
+
+def test_a_cause_in_this_process_is_found_below_what_wraps_it():
+    error = RuntimeError("step failed")
+    error.__cause__ = ValueError("what the runner makes of it")
+    error.__cause__.__context__ = StorageError("cannot read /x: gone")
+    assert one_line_cause(error, (StorageError,)) == "cannot read /x: gone"
+
+
+def test_other_errors_have_no_one_line_cause():
+    assert one_line_cause(RuntimeError("boom"), (StorageError,)) is None

@@ -1,0 +1,138 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from helpers.make_shards import HUGGING_FACE, small_images, write_hugging_face
+
+from pipelines.scoring.input import InputError
+from pipelines.scoring.inputs import carried_fields, resolve_inputs
+from schemas.failures import Failure
+
+
+def test_every_row_is_an_image_keyed_by_its_path(refs, tmp_path):
+    path = tmp_path / "train.parquet"
+    write_hugging_face(path, [b"x"] * 7, group=3)
+    found = refs(path)
+    assert [ref.uri for ref in found] == [f"{path}#row={n}" for n in range(7)]
+    assert [ref.key for ref in found] == [f"{n}.png" for n in range(7)]
+    places = [(ref.part.row_group, ref.part.row) for ref in found]
+    assert places == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0)]
+    assert {ref.part.column for ref in found} == {"image.bytes"}
+    assert {ref.size_bytes for ref in found} == {None}
+
+
+def test_other_columns_are_carried_but_no_bytes(refs, tmp_path):
+    path = tmp_path / "a.parquet"
+    thumbnails = pa.array([{"bytes": b"t", "path": None}] * 2, HUGGING_FACE)
+    write_hugging_face(
+        path,
+        [b"x", b"y"],
+        label=[3, 4],
+        width=[10, 20],
+        tags=[["a"], []],
+        thumbnail=thumbnails,
+        mask=pa.array([b"1", b"2"]),
+        colour=pa.array(["red", "blue"]).dictionary_encode(),
+    )
+    [one] = resolve_inputs([str(path)], uri_column="uri")
+    types = {field.name: str(field.type) for field in carried_fields([one])}
+    assert types == {
+        "label": "int64",
+        "input_width": "int64",
+        "tags": "list<element: string>",
+        "colour": "string",
+    }
+    assert [ref.carried for ref in refs(path)] == [
+        (3, 10, ["a"], "red"),
+        (4, 20, [], "blue"),
+    ]
+
+
+def test_img2dataset_images_are_keyed_by_their_key(refs, tmp_path):
+    path = tmp_path / "00000.parquet"
+    columns = {"key": ["000", "001"], "jpg": [b"a", b"b"], "status": ["success"] * 2}
+    pq.write_table(pa.table(columns), path)
+    found = refs(path)
+    assert [ref.key for ref in found] == ["000", "001"]
+    assert {ref.part.column for ref in found} == {"jpg"}
+    assert [ref.carried for ref in found] == [("success",), ("success",)]
+
+
+def test_images_without_a_name_are_keyed_by_file_and_row(refs, tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"png": [b"a", b"b"]}), path)
+    assert [ref.key for ref in refs(path)] == ["a.parquet#row=0", "a.parquet#row=1"]
+
+
+def test_one_of_several_columns_of_images_can_be_named(refs, tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"jpg": [b"a"], "png": [b"b"], "raw": [b"c"]}), path)
+    with pytest.raises(InputError, match=r"\(jpg, png\): name one by --image_column"):
+        refs(path)
+    for name in ("jpg", "png", "raw"):
+        [ref] = refs(path, image_column=name)
+        assert ref.part.column == name
+        assert ref.uri == f"{path}#row=0&column={name}"  # they are three images
+
+
+def test_a_column_that_cannot_hold_images_is_told(refs, tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"jpg": [b"a"], "label": [1]}), path)
+    with pytest.raises(InputError, match="column 'label' holds no bytes"):
+        refs(path, image_column="label")
+    with pytest.raises(InputError, match="no column 'absent'; it has jpg, label"):
+        refs(path, image_column="absent")
+
+
+def test_a_column_of_uris_makes_a_manifest_of_any_parquet(refs, tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"uri": ["a.jpg"], "png": [b"a"]}), path)
+    [ref] = refs(path)
+    assert (ref.uri, ref.part) == (f"{tmp_path}/a.jpg", None)
+
+
+def test_many_manifests_by_one_glob_are_refused(refs, tmp_path):
+    pq.write_table(pa.table({"uri": ["a.jpg"]}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="an --input of its own"):
+        refs(tmp_path / "*.parquet")
+
+
+def test_a_first_shard_that_is_damaged_costs_no_columns(refs, tmp_path):
+    (tmp_path / "0.parquet").write_bytes(b"PAR1 no")
+    write_hugging_face(tmp_path / "1.parquet", [b"x"], label=[1])
+    damaged, good = refs(tmp_path / "*.parquet")
+    assert damaged.refusal[0] is Failure.UNREADABLE
+    assert good.carried == (1,)
+
+
+def test_shards_of_one_glob_have_the_columns_of_the_first(refs, tmp_path):
+    write_hugging_face(tmp_path / "0.parquet", [b"x"], label=[1])
+    write_hugging_face(tmp_path / "1.parquet", [b"x"])
+    write_hugging_face(tmp_path / "2.parquet", [b"x"], label=pa.array([2], pa.int32()))
+    write_hugging_face(tmp_path / "3.parquet", [b"x"], label=["two"])
+    pq.write_table(pa.table({"label": [1]}), tmp_path / "4.parquet")
+    (tmp_path / "5.parquet").write_bytes(b"PAR1 no")
+    found = refs(tmp_path / "*.parquet")
+    assert [ref.carried for ref in found[:3]] == [(1,), (None,), (2,)]
+    assert [ref.refusal[0] for ref in found[3:]] == [Failure.UNREADABLE] * 3
+    details = [ref.refusal[1] for ref in found[3:]]
+    assert "'label' is string, which cannot be carried as int64" in details[0]
+    assert "no column holds images" in details[1]
+    assert "cannot be read as Parquet" in details[2]
+
+
+def test_a_damaged_file_is_told_in_one_line(refs, tmp_path):
+    path = tmp_path / "a.parquet"
+    write_hugging_face(path, small_images(3))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(InputError, match=r"a\.parquet cannot be read") as caught:
+        refs(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_more_rows_than_bytes_are_not_believed(refs, tmp_path):
+    path = tmp_path / "a.parquet"
+    nulls = pa.nulls(100_000, pa.binary())
+    pq.write_table(pa.table({"png": nulls}), path, compression="zstd")
+    with pytest.raises(InputError, match="it claims 100000 rows in"):
+        refs(path)

@@ -1,0 +1,167 @@
+import json
+import tarfile
+import urllib.parse
+
+import pytest
+from helpers.make_shards import small_images, special_member, tar_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.scoring.fetch import fetch_image
+from pipelines.scoring.inputs import carried_fields, resolve_inputs
+from pipelines.scoring.shards.tar_shard import member_name
+from schemas.failures import Failure
+
+
+@pytest.fixture
+def refs_of(tmp_path, refs):
+    def refs_of(*members, cut: int | None = None):
+        (tmp_path / "s.tar").write_bytes(tar_of(members)[:cut])
+        return refs(tmp_path / "s.tar")
+
+    return refs_of
+
+
+def test_an_image_member_is_named_by_shard_and_name_and_keyed_by_its_sample(
+    refs_of, tmp_path
+):
+    found = refs_of(("a/b.c.png", b"1"), ("d.PNG", b"2"), (".hidden.jpg", b"3"))
+    assert [ref.uri for ref in found] == [
+        *(f"{tmp_path}/s.tar#a/b.c.png", f"{tmp_path}/s.tar#d.PNG"),
+        f"{tmp_path}/s.tar#.hidden.jpg",
+    ]
+    assert [ref.key for ref in found] == ["a/b", "d", ".hidden.jpg"]
+    assert [ref.order for ref in found] == [(0, 0, n) for n in range(3)]
+    assert {ref.listed.uri for ref in found} == {f"{tmp_path}/s.tar"}
+
+
+def test_a_member_is_read_as_exactly_its_bytes(refs_of):
+    images = small_images(3)
+    found = refs_of(*((f"{n}.png", data) for n, data in enumerate(images)))
+    fetched = [fetch_image(ref, max_file_bytes=10**6) for ref in found]
+    assert [one.data for one in fetched] == images
+    assert [one.row.size_bytes for one in fetched] == [len(data) for data in images]
+    assert {one.row.generation for one in fetched} == {found[0].listed.generation}
+
+
+def test_a_member_above_the_limit_is_refused_unread(refs_of):
+    [ref] = refs_of(("a.png", b"12345"))
+    row = fetch_image(ref, max_file_bytes=4)
+    assert (row.failure, row.size_bytes) == (Failure.TOO_LARGE, 5)
+
+
+def test_a_shard_replaced_after_it_was_listed_is_changed(refs_of, tmp_path):
+    [ref] = refs_of(("a.png", b"12345"))
+    (tmp_path / "s.tar").write_bytes(b"something else")
+    row = fetch_image(ref, max_file_bytes=9)
+    assert row.failure is Failure.CHANGED
+
+
+def test_the_json_of_a_sample_is_carried_as_text_wherever_it_lies(refs_of, tmp_path):
+    found = refs_of(
+        ("a.json", b'{"caption": "before", "width": 3, "tags": ["x", "\xc3\xa9"]}'),
+        ("a.png", b"1"),
+        ("b.png", b"2"),
+        ("b.left.png", b"2"),
+        ("b.json", b'{"caption": null, "tags": {"n": 1}, "unknown": 1}'),
+        ("c.png", b"3"),
+        ("d.json", b'{"caption": "of no image"}'),
+    )
+    [one] = resolve_inputs([str(tmp_path / "s.tar")], uri_column="uri")
+    assert one.carried_names == ("caption", "input_width", "tags")
+    assert {str(field.type) for field in carried_fields([one])} == {"string"}
+    assert [ref.carried for ref in found] == [
+        ("before", "3", '["x", "é"]'),
+        (None, None, '{"n": 1}'),
+        (None, None, '{"n": 1}'),
+        (None, None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"", b"[1, 2]", b"nonsense", b"\xff\xfe", b"[" * 100_000),
+        b'{"a": ' + b"9" * 10_000 + b"}",
+        json.dumps({"a": "x" * 2**20}).encode(),
+    ],
+)
+def test_json_that_is_none_carries_nothing_and_costs_no_image(refs_of, data):
+    first, second = refs_of(
+        ("a.json", b'{"a": "1"}'), ("a.png", b"1"), ("b.json", data), ("b.png", b"2")
+    )
+    assert (first.carried, second.carried) == (("1",), (None,))
+
+
+def test_half_a_surrogate_pair_in_json_is_written_out(refs_of):
+    [ref] = refs_of(("a.png", b"1"), ("a.json", b'{"a": "\\ud800", "\\udc00": 1}'))
+    assert ref.carried == ('"\\ud800"',)
+
+
+def test_what_is_no_image_is_no_input(refs_of):
+    [ref] = refs_of(("a.txt", b""), ("a.cls", b"3"), ("a.jpg", b"x"), ("README", b"x"))
+    assert ref.key == "a"
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail"),
+    [
+        (tarfile.SYMTYPE, "a link in an archive is not followed"),
+        (tarfile.LNKTYPE, "a link in an archive is not followed"),
+        (tarfile.CHRTYPE, "a device or pipe in an archive is not read"),
+        (tarfile.FIFOTYPE, "a device or pipe in an archive is not read"),
+    ],
+)
+def test_links_and_devices_are_unreadable_rows(refs_of, kind, detail):
+    bad, good = refs_of(special_member("a.jpg", kind, "/etc/passwd"), ("b.jpg", b"b"))
+    assert bad.refusal == (Failure.UNREADABLE, detail)
+    assert good.refusal is None
+
+
+def test_a_folder_with_the_name_of_an_image_is_none(refs_of):
+    [ref] = refs_of(special_member("a.jpg", tarfile.DIRTYPE), ("b.jpg", b"b"))
+    assert ref.key == "b"
+
+
+def test_hostile_names_are_names_and_lead_nowhere(refs_of, tmp_path):
+    names = ["/etc/passwd.jpg", "../../x.jpg", "a#b.jpg", "a\nb.jpg", "=cmd().jpg"]
+    names += ["a%2Fb.jpg", "x" * 3000 + ".jpg", "a.tar#b.jpg", "\u202e.jpg"]
+    found = refs_of(*((name, name.encode()) for name in names))
+    assert [ref.uri for ref in found] == [f"{tmp_path}/s.tar#{name}" for name in names]
+    for ref, name in zip(found, names, strict=True):
+        assert fetch_image(ref, max_file_bytes=10**6).data == name.encode()
+
+
+def test_a_truncated_shard_keeps_what_is_whole_and_says_so(refs_of, tmp_path):
+    whole, cut, shard = refs_of(("a.jpg", b"a"), ("b.jpg", bytes(9000)), cut=4000)
+    assert whole.refusal is None
+    assert cut.refusal == (Failure.TRUNCATED, "the archive ends inside this member")
+    assert shard.uri == f"{tmp_path}/s.tar"
+    assert shard.refusal[0] is Failure.TRUNCATED
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=30))
+def test_the_bytes_of_any_name_can_be_told_from_its_text(name):
+    text = member_name(name)
+    text.encode()
+    if text.startswith("bytes:"):
+        assert urllib.parse.unquote_to_bytes(text.removeprefix("bytes:")) == name
+    else:
+        assert text.encode() == name
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2), st.integers(0, 511), st.integers(1, 255))
+def test_a_damaged_header_never_ends_a_listing_without_a_word(
+    tmp_path_factory, refs, member, place, change
+):
+    data = bytearray(tar_of([(f"{n}.jpg", b"x") for n in range(3)]))
+    data[member * 1024 + place] ^= change
+    path = tmp_path_factory.mktemp("tar") / "s.tar"
+    path.write_bytes(data)
+    found = refs(path.parent / "*.tar")
+    is_whole = [ref.key for ref in found] == ["0", "1", "2"]
+    assert is_whole or found[-1].uri == str(path)
+    assert is_whole or found[-1].refusal[0] is Failure.UNREADABLE
+    assert is_whole or len(found) == member + 1

@@ -1,0 +1,81 @@
+import pytest
+from helpers.make_examples import serialized_example
+from helpers.make_shards import small_images, write_tfrecord
+
+from pipelines.records.tfrecord import write_record
+from pipelines.scoring.fetch import fetch_image
+from pipelines.scoring.input import InputError
+from schemas.failures import Failure
+
+
+@pytest.mark.parametrize("feature", ["image/encoded", "image", "jpg"])
+def test_a_record_is_read_as_the_image_in_it(refs, tmp_path, feature):
+    images, path = small_images(4), tmp_path / "train.tfrecord-00000-of-00001"
+    write_tfrecord(path, images, feature=feature)
+    found = refs(path)
+    assert [ref.uri for ref in found] == [f"{path}#{n}" for n in range(4)]
+    assert [ref.key for ref in found] == [f"{path.name}#{n}" for n in range(4)]
+    fetched = [fetch_image(ref, max_file_bytes=10**6) for ref in found]
+    assert [one.data for one in fetched] == images
+    assert [one.row.size_bytes for one in fetched] == [r.size_bytes for r in found]
+
+
+def test_another_feature_can_be_named(refs, tmp_path):
+    path = tmp_path / "a.tfrecord"
+    write_tfrecord(path, [b"x"], feature="picture")
+    [unnamed], [named] = refs(path), refs(path, image_column="picture")
+    row = fetch_image(unnamed, max_file_bytes=99)
+    assert row.failure is Failure.NOT_AN_IMAGE
+    assert "--image_column" in row.failure_detail
+    assert fetch_image(named, max_file_bytes=99).data == b"x"
+    assert named.uri == f"{path}#0&column=picture"
+
+
+def failure_of(refs, path) -> Failure:
+    [ref] = refs(path)
+    return fetch_image(ref, max_file_bytes=1000).failure
+
+
+def test_a_damaged_record_never_reaches_the_decoder(refs, tmp_path):
+    path = tmp_path / "a.tfrecord"
+    write_tfrecord(path, [bytes(300)])
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+    assert failure_of(refs, path) is Failure.READ_ERROR
+
+
+def test_a_record_that_is_no_example_is_no_image(refs, tmp_path):
+    path = tmp_path / "a.tfrecord"
+    with path.open("wb") as file:
+        write_record(file, b"\xff\xd8 a bare JPEG")
+    assert failure_of(refs, path) is Failure.NOT_AN_IMAGE
+
+
+def test_an_image_feature_of_numbers_is_no_image(refs, tmp_path):
+    path = tmp_path / "a.tfrecord"
+    with path.open("wb") as file:
+        write_record(file, serialized_example(image=[1, 2, 3]))
+    assert failure_of(refs, path) is Failure.NOT_AN_IMAGE
+
+
+def test_a_large_record_is_refused_unread(refs, tmp_path):
+    path = tmp_path / "a.tfrecord"
+    write_tfrecord(path, [bytes(2000)])
+    assert failure_of(refs, path) is Failure.TOO_LARGE
+
+
+def test_a_file_cut_inside_a_record_keeps_the_others_and_says_so(refs, tmp_path):
+    path = tmp_path / "a.tfrecord"
+    write_tfrecord(path, [bytes(100)] * 3)
+    path.write_bytes(path.read_bytes()[:-5])
+    first, second, shard = refs(path)
+    assert (first.refusal, second.refusal) == (None, None)
+    assert (shard.uri, shard.refusal[0]) == (str(path), Failure.TRUNCATED)
+
+
+def test_another_file_is_told_in_one_line(refs, tmp_path):
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(bytes(range(100)))
+    with pytest.raises(InputError, match="this is no TFRecord file"):
+        refs(path)

@@ -1,0 +1,286 @@
+import dataclasses
+import datetime
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from helpers.tiny_models import TINY, tiny_model_file
+
+from musiq_core.model_files.model_file import read_model_file
+from pipelines.ledger.folder import LedgerFolderError, newest_manifest_number
+from pipelines.scoring.config import ScoringConfig, ScoringModel
+from pipelines.scoring.input import Input, InputKind
+from pipelines.scoring.listing import ListingCounts
+from pipelines.scoring.plan import KeptRow, PlanCounts, Vanished
+from pipelines.scoring.previous_state import PreviousState
+from pipelines.scoring.publish import FailureBudgetError, publish_run
+from pipelines.scoring.write import shard_count_for, write_shard
+from schemas.failures import Failure
+from schemas.ledger import LedgerModel, LedgerRow, Score, shard_of
+from schemas.manifest import CountsError, ManifestError
+
+SCORE = Score(value=3.5, std=1.0, distribution=(0.2,) * 5)
+
+
+@pytest.fixture
+def config(tmp_path):
+    model = read_model_file(tiny_model_file())
+    columns = LedgerModel(name="tiny", digest=model.digest, has_distribution=True)
+    return ScoringConfig(
+        inputs=(Input(number=0, uri="/photos/", kind=InputKind.FOLDER),),
+        output=str(tmp_path / "ledger"),
+        models=(ScoringModel(uri="m", columns=columns, config=TINY, card=model.card),),
+        run_id="run",
+        started_at=datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
+        manifest_number=1,
+    )
+
+
+def rows(count: int) -> list[LedgerRow]:
+    scored = [
+        LedgerRow(uri=f"/{i}.jpg", key=f"{i}.jpg", scores=(SCORE,))
+        for i in range(count - 1)
+    ]
+    failed = LedgerRow(uri="/x.jpg", key="x.jpg").failed(Failure.EMPTY, "no bytes")
+    return [*scored, failed]
+
+
+def test_the_same_rows_in_any_order_give_the_same_file(config, tmp_path):
+    first = write_shard(rows(9), shard=0, shard_count=1, config=config)
+    path = tmp_path / "ledger" / first.file.path
+    data = path.read_bytes()
+    again = write_shard(rows(9)[::-1], shard=0, shard_count=1, config=config)
+    assert again.file == first.file
+    assert path.read_bytes() == data
+    assert len(data) == first.file.size_bytes
+    assert pq.read_table(path).column("uri").to_pylist() == sorted(
+        row.uri for row in rows(9)
+    )
+    assert (first.scored, first.new_failures) == (8, {"empty": 1})
+
+
+def test_shards_depend_on_the_uri_alone_and_share_the_rows():
+    shards = [shard_of(f"/photos/{i}.jpg", 7) for i in range(7000)]
+    assert shards == [shard_of(f"/photos/{i}.jpg", 7) for i in range(7000)]
+    assert all(850 < shards.count(shard) < 1150 for shard in range(7))
+
+
+@pytest.mark.parametrize(
+    ("listed", "shards"), [(0, 1), (1, 1), (10, 1), (11, 2), (21, 4), (81, 16)]
+)
+def test_there_are_as_many_shards_as_the_rows_need(listed, shards):
+    assert shard_count_for(listed, 10) == shards
+
+
+def test_publishing_twice_by_one_run_changes_nothing(config):
+    summary = write_shard(rows(4), shard=0, shard_count=1, config=config)
+    for _ in range(2):
+        publish_run(
+            [summary],
+            listing=listed(5),
+            planned=PlanCounts(repeats=1),
+            rows=4,
+            config=config,
+        )
+    assert newest_manifest_number(config.output) == 1
+
+
+def test_a_lost_row_stops_publication(config):
+    summary = write_shard(rows(4), shard=0, shard_count=1, config=config)
+    with pytest.raises(ManifestError, match="counts do not add up, so nothing was"):
+        publish_run(
+            [summary], listing=listed(5), planned=PlanCounts(), rows=5, config=config
+        )
+    assert newest_manifest_number(config.output) == 0
+
+
+@pytest.mark.parametrize(
+    ("listing", "message"),
+    [
+        (ListingCounts(), "0 of 1 inputs and 0 of 0 files of images"),
+        (
+            ListingCounts(inputs=1, shards=3, listed_shards=2),
+            "1 of 1 inputs and 2 of 3 files of images were listed to their end",
+        ),
+    ],
+)
+def test_a_listing_that_did_not_arrive_whole_stops_publication(
+    config, listing, message
+):
+    summary = write_shard([], shard=0, shard_count=1, config=config)
+    with pytest.raises(ManifestError, match=message):
+        publish_run(
+            [summary], listing=listing, planned=PlanCounts(), rows=0, config=config
+        )
+    assert newest_manifest_number(config.output) == 0
+
+
+def test_the_slower_of_two_runs_publishes_nothing_and_says_where_its_rows_are(config):
+    summary = write_shard(rows(4), shard=0, shard_count=1, config=config)
+    publish_run(
+        [summary], listing=listed(4), planned=PlanCounts(), rows=4, config=config
+    )
+    other = dataclasses.replace(config, run_id="slower")
+    summary = write_shard(rows(4), shard=0, shard_count=1, config=other)
+    with pytest.raises(LedgerFolderError, match="its rows are kept in runs/slower"):
+        publish_run(
+            [summary], listing=listed(4), planned=PlanCounts(), rows=4, config=other
+        )
+
+
+def mixed_rows(scored: int, failed: int) -> list[LedgerRow]:
+    names = [f"/{i}.jpg" for i in range(scored + failed)]
+    return [
+        LedgerRow(uri=name, key=name, scores=(SCORE,))
+        if i < scored
+        else LedgerRow(uri=name, key=name).failed(Failure.NOT_AN_IMAGE, "a page")
+        for i, name in enumerate(names)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scored", "failed", "published"),
+    [(95, 5, True), (94, 6, False), (0, 99, True), (0, 100, False)],
+)
+def test_too_many_failures_among_100_images_publish_nothing(
+    config, scored, failed, published
+):
+    rows = mixed_rows(scored, failed)
+    summary = write_shard(rows, shard=0, shard_count=1, config=config)
+
+    def publish(config):
+        publish_run(
+            [summary],
+            listing=listed(len(rows)),
+            planned=PlanCounts(),
+            rows=len(rows),
+            config=config,
+        )
+
+    if not published:
+        with pytest.raises(FailureBudgetError, match=f"{failed} not_an_image.* kept"):
+            publish(config)
+        assert newest_manifest_number(config.output) == 0
+        config = dataclasses.replace(config, max_failure_rate=1.0)
+    publish(config)
+    assert newest_manifest_number(config.output) == 1
+
+
+def listed(images: int) -> ListingCounts:
+    return ListingCounts(images=images, inputs=1)
+
+
+def next_run(config: ScoringConfig, rows: list[LedgerRow], **changes) -> ScoringConfig:
+    """Publish rows and return the run after that."""
+    summary = write_shard(rows, shard=0, shard_count=1, config=config)
+    publish_run(
+        [summary],
+        listing=listed(len(rows)),
+        planned=PlanCounts(),
+        rows=len(rows),
+        config=config,
+    )
+    previous = PreviousState(ledger=config.output, shard_count=1, files=(summary.file,))
+    return dataclasses.replace(
+        config,
+        run_id="next",
+        manifest_number=2,
+        previous=previous,
+        vanished=Vanished.MARK,
+        **changes,
+    )
+
+
+def vanished(row: LedgerRow) -> KeptRow:
+    return KeptRow(uri=row.uri, is_vanished=True)
+
+
+def test_failed_rows_of_vanished_files_do_not_count_against_the_failure_budget(config):
+    config = dataclasses.replace(config, max_failure_rate=1.0)
+    pages = mixed_rows(0, 120)
+    config = next_run(config, pages, max_failure_rate=0.0)
+    photos = [
+        LedgerRow(uri=f"/new-{i}.jpg", key=f"{i}.jpg", scores=(SCORE,))
+        for i in range(100)
+    ]
+    planned = [*photos, *map(vanished, pages)]
+    summary = write_shard(planned, shard=0, shard_count=1, config=config)
+    manifest = publish_run(
+        [summary],
+        listing=listed(100),
+        planned=PlanCounts(published=120, vanished=120),
+        rows=220,
+        config=config,
+    )
+    assert (manifest.counts.listed, manifest.counts.vanished) == (100, 120)
+    assert manifest.failures == {"not_an_image": 120}
+
+
+@pytest.mark.parametrize(
+    ("choice", "marked", "planned", "counted"),
+    [
+        ("mark", 4, PlanCounts(published=4, vanished=4), (4, 0)),
+        ("drop", 0, PlanCounts(published=4, vanished=4), (0, 4)),
+        ("mark", 3, PlanCounts(published=4, vanished=4), None),
+        ("mark", 3, PlanCounts(published=3, vanished=3), None),
+        ("drop", 0, PlanCounts(published=3, vanished=3), None),
+    ],
+)
+def test_vanished_rows_are_marked_or_dropped_but_never_lost(
+    config, choice, marked, planned, counted
+):
+    config = next_run(config, rows(4))
+    config = dataclasses.replace(config, vanished=Vanished(choice))
+    kept = [vanished(row) for row in rows(4)[:marked]]
+    summary = write_shard(kept, shard=0, shard_count=1, config=config)
+
+    def publish():
+        return publish_run(
+            [summary], listing=listed(0), planned=planned, rows=marked, config=config
+        )
+
+    if counted is None:
+        with pytest.raises(CountsError, match="do not add up, so nothing was"):
+            publish()
+        assert newest_manifest_number(config.output) == 1
+    else:
+        counts = publish().counts
+        assert (counts.vanished, counts.dropped) == counted
+
+
+def columns(*names: str, **types: pa.DataType) -> tuple[pa.Field, ...]:
+    texts = [pa.field(name, pa.string()) for name in names]
+    return (*texts, *(pa.field(name, type_) for name, type_ in types.items()))
+
+
+@pytest.mark.parametrize(
+    ("carried", "expected"),
+    [
+        (columns("label", "old"), {"label": "a", "old": "x"}),
+        (columns("old"), {"old": "x"}),
+        (columns("mood", "label"), {"mood": None, "label": "a"}),
+        (columns(label=pa.int64()), {"label": None}),
+        (columns(label=pa.list_(pa.int8())), {"label": None}),
+        (columns(label=pa.large_string()), {"label": "a"}),
+    ],
+)
+def test_a_vanished_row_keeps_the_carried_columns_that_this_run_has_too(
+    config, tmp_path, carried, expected
+):
+    config = dataclasses.replace(config, carried=columns("label", "old"))
+    gone, here = (
+        LedgerRow(uri=name, key=name[1:], scores=(SCORE,), carried=("a", "x"))
+        for name in ("/gone.jpg", "/here.jpg")
+    )
+    config = next_run(config, [gone, here], carried=carried)
+    none = (None,) * len(carried)
+    planned = [vanished(gone), KeptRow(uri=here.uri, key="new", carried=none)]
+    summary = write_shard(planned, shard=0, shard_count=1, config=config)
+    found = pq.read_table(tmp_path / "ledger" / summary.file.path).to_pylist()
+    assert [(row["key"], row["vanished"]) for row in found] == [
+        ("gone.jpg", True),
+        ("new", False),
+    ]
+    assert {name: found[0][name] for name in expected} == expected
+    assert {found[1][name] for name in expected} == {None}
+    assert (summary.kept, summary.vanished, summary.file.rows) == (1, 1, 2)
