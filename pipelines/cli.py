@@ -12,7 +12,8 @@ import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
-from schemas.programs import ArgumentParser, UsageError, accept_hyphens, printable
+from schemas.errors import UsageError
+from schemas.programs import ArgumentParser, accept_hyphens, printable
 
 PROGRAMS = {
     "score": "pipelines.scoring.arguments",

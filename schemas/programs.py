@@ -5,6 +5,8 @@ import difflib
 from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
+from schemas.errors import UsageError
+
 
 def printable(text: object) -> str:
     """Return a text for one line of a terminal or log: names cannot forge lines there.
@@ -14,10 +16,6 @@ def printable(text: object) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text)
     )
-
-
-class UsageError(Exception):
-    """The user asked for something that cannot be done; one line says what and why."""
 
 
 class ArgumentParser(argparse.ArgumentParser):

@@ -10,7 +10,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from schemas.programs import ArgumentParser, UsageError, accept_hyphens, printable
+from schemas.errors import UsageError
+from schemas.programs import ArgumentParser, accept_hyphens, printable
 from training.errors import Preempted, ProcessLost, TrainingDiverged
 
 PROGRAMS = {

@@ -1,9 +1,9 @@
 """The ways in which a training program ends early, told in one line each."""
 
-from schemas import programs as arguments
+from schemas import errors
 
 
-class UsageError(arguments.UsageError, ValueError):
+class UsageError(errors.UsageError, ValueError):
     """The user asked for something that cannot be done; one line says what and why."""
 
 

@@ -6,8 +6,9 @@ import datetime
 from pipelines.cleaning.superfluous import find_superfluous
 from pipelines.ledger.folder import LedgerFolderError, newest_manifest_number
 from pipelines.storage import StorageError, resolve, storage_for
+from schemas.errors import UsageError
 from schemas.failures import ImageFailure
-from schemas.programs import UsageError, printable, refuse_unknown
+from schemas.programs import printable, refuse_unknown
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:

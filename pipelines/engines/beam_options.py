@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.quiet_beam import no_log_warnings
-from schemas.programs import UsageError, flags_of, refuse_unknown
+from schemas.errors import UsageError
+from schemas.programs import flags_of, refuse_unknown
 
 
 def parse_beam_options(

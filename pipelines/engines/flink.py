@@ -20,7 +20,7 @@ from pipelines.engines.job_service import (
     require_listener,
     wait_without_limit,
 )
-from schemas.programs import UsageError
+from schemas.errors import UsageError
 
 _HOW = "see pipelines/engines/README.md"
 _WORKERS = (

@@ -5,7 +5,7 @@ import socket
 
 from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
 
-from schemas.programs import UsageError
+from schemas.errors import UsageError
 
 _CONNECT_SECONDS = 5
 _NO_LIMIT_SECONDS = 10 * 365 * 24 * 3600

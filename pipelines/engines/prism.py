@@ -6,7 +6,7 @@ import urllib.parse
 from apache_beam.options.pipeline_options import PipelineOptions, PrismRunnerOptions
 
 from pipelines.engines.job_service import wait_without_limit
-from schemas.programs import UsageError
+from schemas.errors import UsageError
 
 _BUILD_IT = "`make prism` builds one: --prism_location .prism/prism"
 

@@ -6,7 +6,7 @@ from pipelines.engines.engine import Engine, JobFacts, engine_of
 from pipelines.engines.flink import require_flink
 from pipelines.engines.prism import require_prism
 from pipelines.engines.runners import make_runner
-from schemas.programs import UsageError
+from schemas.errors import UsageError
 
 
 def require_engine(options: PipelineOptions, job: JobFacts) -> None:

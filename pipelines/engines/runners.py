@@ -7,7 +7,7 @@ from apache_beam.runners.runner import PipelineRunner, create_runner
 
 from pipelines.engines.embedded.runner import embedded_runner
 from pipelines.engines.engine import Engine, engine_of
-from schemas.programs import UsageError
+from schemas.errors import UsageError
 
 _WHY_NOT_DASK = (
     "Beam's Dask runner is refused, because it loses rows without a word: what is "

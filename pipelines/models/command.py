@@ -26,9 +26,10 @@ from musiq_core.programs.self_test import reference_scores
 from pipelines.models.built_in import read_model_bytes
 from pipelines.models.versions import model_uri
 from pipelines.storage import StorageError, storage_for
+from schemas.errors import UsageError
 from schemas.failures import ImageFailure
 from schemas.model_card import ModelCardError
-from schemas.programs import UsageError, printable, refuse_unknown
+from schemas.programs import printable, refuse_unknown
 
 _LICENCE = (
     "Parameters published by MUSIQ's authors (google-research/musiq, Apache-2.0 code); "

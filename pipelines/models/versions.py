@@ -4,8 +4,8 @@ import re
 
 from pipelines.models.built_in import BUILT_IN
 from pipelines.storage import StorageError, join, resolve, storage_for
+from schemas.errors import UsageError
 from schemas.model_versions import version_name, version_number
-from schemas.programs import UsageError
 
 _VERSIONED = re.compile(r"(.*[^/])/*@(latest|[0-9]{1,8})", re.DOTALL)
 

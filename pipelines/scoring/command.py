@@ -34,8 +34,9 @@ from pipelines.scoring.publish import FailureBudgetError, is_published
 from pipelines.scoring.show_progress import show_progress
 from pipelines.scoring.summary import RunSummary, print_summary
 from pipelines.storage import StorageError
+from schemas.errors import UsageError
 from schemas.manifest import CountsError, ManifestError
-from schemas.programs import UsageError, printable
+from schemas.programs import printable
 
 _MAX_RESTARTS = 3
 _KNOWN_ERRORS = (

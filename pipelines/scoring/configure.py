@@ -28,11 +28,11 @@ from pipelines.scoring.journal import drop_journal
 from pipelines.scoring.plan import RetryFailed, Vanished
 from pipelines.scoring.previous_state import PreviousState
 from pipelines.storage import StorageError, join, resolve, storage_for
+from schemas.errors import UsageError
 from schemas.failures import ImageFailure
 from schemas.ledger import LedgerModel
 from schemas.manifest import Manifest
 from schemas.model_card import require_model_name
-from schemas.programs import UsageError
 
 
 def job_facts(args: argparse.Namespace) -> JobFacts:

@@ -10,9 +10,10 @@ from pipelines.ledger.folder import (
 )
 from pipelines.storage import StorageError, resolve
 from pipelines.verifying.verify_ledger import verify_ledger
+from schemas.errors import UsageError
 from schemas.failures import ImageFailure
 from schemas.manifest import manifest_name
-from schemas.programs import UsageError, printable, refuse_unknown
+from schemas.programs import printable, refuse_unknown
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:

@@ -20,7 +20,7 @@ from pipelines.engines.dataflow.labels import add_labels, add_model_label
 from pipelines.engines.dataflow.workers import apply_profile, profile_for
 from pipelines.engines.engine import JobFacts
 from pipelines.engines.require_engine import require_engine
-from schemas.programs import UsageError
+from schemas.errors import UsageError
 
 JOB = JobFacts(
     pipeline="musiq-score",

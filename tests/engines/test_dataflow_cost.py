@@ -6,7 +6,7 @@ import pytest
 from helpers.run_musiq import ROOT
 
 from pipelines.dataflow.cost import cost_of, main
-from schemas.programs import UsageError
+from schemas.errors import UsageError
 
 EXAMPLE = ROOT / "pipelines" / "dataflow" / "prices.example.json"
 PRICES = {"currency": "EUR", "per_vcpu_hour": 0.06, "per_gib_memory_hour": 0.004}

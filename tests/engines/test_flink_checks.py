@@ -14,7 +14,7 @@ from pipelines.engines.beam_options import parse_beam_options
 from pipelines.engines.engine import JobFacts
 from pipelines.engines.flink import FlinkJobOptions
 from pipelines.engines.require_engine import require_engine
-from schemas.programs import UsageError
+from schemas.errors import UsageError
 
 JOB = JobFacts(pipeline="musiq-score", output="/ledger", uris=("/ledger", "/photos"))
 

@@ -17,7 +17,7 @@ from pipelines.engines.dataflow.labels import add_labels
 from pipelines.engines.dataflow.workers import apply_profile, profile_for
 from pipelines.engines.engine import JobFacts
 from pipelines.storage import StorageError, join, storage_for
-from schemas.programs import UsageError
+from schemas.errors import UsageError
 
 _REGION = re.compile(r"[a-z]+-[a-z]+\d+")
 _ZONE = re.compile(r"([a-z]+-[a-z]+\d+)-[a-z]")

@@ -10,7 +10,7 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from google.api_core.client_options import ClientOptions
 from google.cloud import dataflow
 
-from schemas.programs import UsageError
+from schemas.errors import UsageError
 
 _SECONDS = 30
 

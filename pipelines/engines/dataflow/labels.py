@@ -7,7 +7,7 @@ import re
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from pipelines.engines.engine import JobFacts
-from schemas.programs import UsageError
+from schemas.errors import UsageError
 
 _KEY = re.compile("[a-z][-_a-z0-9]{0,62}")
 _VALUE = re.compile("[-_a-z0-9]{0,63}")

@@ -9,7 +9,7 @@ from apache_beam.options.pipeline_options import (
     WorkerOptions,
 )
 
-from schemas.programs import UsageError
+from schemas.errors import UsageError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

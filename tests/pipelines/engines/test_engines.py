@@ -8,7 +8,7 @@ from pipelines.engines.engine import Engine, JobFacts, engine_of, is_embedded
 from pipelines.engines.require_engine import require_engine
 from pipelines.engines.runners import make_runner
 from pipelines.storage import StorageError
-from schemas.programs import UsageError
+from schemas.errors import UsageError
 
 
 @pytest.mark.parametrize("arguments", [[], ["--runner=DirectRunner"]])

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from musiq_core.model_files.model_file import read_model_file
 from pipelines.models.versions import model_uri
 from pipelines.storage import storage_for
+from schemas.errors import UsageError
 from schemas.model_versions import version_name, version_number
-from schemas.programs import UsageError
 
 
 @given(st.integers(1, 99_999_999))
