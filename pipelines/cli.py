@@ -1,27 +1,23 @@
 """The `musiq` command: one subcommand a program.
 
-Only argument definitions are imported here; each program's own imports, which take
-seconds, happen when it runs.
+A program's own imports, which take seconds, happen when it runs.
 """
 
 import argparse
-import importlib
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
-from schemas.errors import UsageError
-from schemas.programs import ArgumentParser, accept_hyphens, printable
+from pipelines.cleaning.arguments import CLEAN
+from pipelines.models.arguments import MODELS
+from pipelines.preparing.arguments import PREPARE
+from pipelines.scoring.arguments import SCORE
+from pipelines.verifying.arguments import VERIFY
+from schemas import command_line
 
-PROGRAMS = {
-    "score": "pipelines.scoring.arguments",
-    "clean": "pipelines.cleaning.arguments",
-    "verify": "pipelines.verifying.arguments",
-    "models": "pipelines.models.arguments",
-    "prepare": "pipelines.preparing.arguments",
-}
+PROGRAMS = (SCORE, CLEAN, VERIFY, *MODELS, PREPARE)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,31 +32,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, _interrupt)
         signal.signal(signal.SIGTERM, _interrupt)
-    arguments = accept_hyphens(sys.argv[1:] if argv is None else argv)
-    parser = build_parser()
-    args, rest = parser.parse_known_args(arguments)
-    try:
-        return args.run(args, rest)
-    except UsageError as error:
-        print(f"musiq {args.program}: error: {printable(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"musiq {args.program}: interrupted", file=sys.stderr)
-        return 1
+    arguments = sys.argv[1:] if argv is None else argv
+    return command_line.run_command(build_parser(), arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all subcommands."""
-    parser = ArgumentParser(
-        prog="musiq",
-        description="Score photos for perceptual quality with MUSIQ.",
-        epilog="Example: musiq score --input photos/ --output ledger/ "
+    return command_line.build_parser(
+        "musiq",
+        "Score photos for perceptual quality with MUSIQ.",
+        "Example: musiq score --input photos/ --output ledger/ "
         "--model koniq.safetensors",
+        PROGRAMS,
     )
-    programs = parser.add_subparsers(dest="program", required=True, metavar="PROGRAM")
-    for name, module in PROGRAMS.items():
-        importlib.import_module(module).add_program(programs, name)
-    return parser
 
 
 def _interrupt(*_: object) -> NoReturn:

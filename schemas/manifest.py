@@ -4,6 +4,8 @@ import dataclasses
 import json
 from typing import Any
 
+from schemas.plain import PlainError, from_plain, to_plain
+
 FORMAT = "musiq-manifest/1"
 FOLDER = "_manifests"
 
@@ -86,6 +88,8 @@ class Manifest:
       versions: Versions of the packages that decode and compute.
       score_quantiles: Quantiles of each model's scores in this state:
         `{model: {"0.5": value}}`.
+      asked: What the run was asked for, by the names of its flags, as a configuration
+        file has it; empty for a run that did not write it down.
     """
 
     run_id: str
@@ -98,10 +102,11 @@ class Manifest:
     settings: dict[str, Any]
     versions: dict[str, str]
     score_quantiles: dict[str, dict[str, float]]
+    asked: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """Return the manifest as readable, deterministic JSON."""
-        fields = {"format": FORMAT, **dataclasses.asdict(self)}
+        fields = {"format": FORMAT, **to_plain(self)}
         return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
 
     @classmethod
@@ -123,10 +128,8 @@ class Manifest:
                 f"manifest format {found!r} is not {FORMAT!r}, which this program reads"
             )
         try:
-            counts = Counts(**fields.pop("counts"))
-            files = tuple(LedgerFile(**file) for file in fields.pop("files"))
-            return cls(counts=counts, files=files, **fields)
-        except (TypeError, KeyError) as error:
+            return from_plain(cls, fields)
+        except PlainError as error:
             raise ManifestError(f"damaged manifest: {error}") from error
 
 

@@ -5,6 +5,8 @@ import json
 import math
 from typing import Any
 
+from schemas.plain import PlainError, from_plain, to_plain
+
 FORMAT = "musiq-model/2"
 _FORMAT_WITHOUT_SELF_TEST = "musiq-model/1"
 
@@ -52,7 +54,7 @@ class ModelCard:
 
     def to_json(self) -> str:
         """Return the card as canonical JSON: sorted keys, no spaces."""
-        fields = {"format": FORMAT, **dataclasses.asdict(self)}
+        fields = {"format": FORMAT, **to_plain(self)}
         return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
     @classmethod
@@ -69,21 +71,15 @@ class ModelCard:
             card_format = fields.pop("format")
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             raise ModelCardError("the model card is not a JSON object") from error
-        if card_format == _FORMAT_WITHOUT_SELF_TEST:
-            fields = {"self_test": {}} | fields
-        elif card_format != FORMAT:
+        if card_format not in (FORMAT, _FORMAT_WITHOUT_SELF_TEST):
             raise ModelCardError(
                 f"the model card has format {card_format!r}, "
                 f"this program reads {FORMAT!r}"
             )
-        expected = {field.name for field in dataclasses.fields(cls)}
-        if fields.keys() != expected:
-            wrong = ", ".join(sorted(fields.keys() ^ expected))
-            raise ModelCardError(
-                f"the model card has missing or unknown fields: {wrong}"
-            )
-        low, high = fields.pop("score_range")
-        return cls(score_range=(low, high), **fields)
+        try:
+            return from_plain(cls, fields)
+        except PlainError as error:
+            raise ModelCardError(f"the model card has {error}") from error
 
 
 def require_model_name(name: str) -> str:

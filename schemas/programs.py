@@ -1,11 +1,17 @@
-"""How the commands `musiq` and `musiq-train` treat their arguments."""
+"""A program of a command: its settings, its flags, and what runs it."""
 
-import argparse
-import difflib
-from collections.abc import Callable, Iterable, Sequence
-from typing import NoReturn
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from schemas.errors import UsageError
+from schemas.flags import Flag
+
+_CONFIG = Flag(
+    "config",
+    "settings of this program by their names here, in a TOML file; flags win over it",
+    "FILE.toml",
+    is_local=True,
+)
 
 
 def printable(text: object) -> str:
@@ -18,74 +24,51 @@ def printable(text: object) -> str:
     )
 
 
-class ArgumentParser(argparse.ArgumentParser):
-    """Takes no abbreviations and answers a mistake with one line."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Program:
+    """One program of a command.
 
-    def __init__(self, **kwargs):
-        super().__init__(
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            **kwargs,
+    Attributes:
+      name: Its name; two words are an action of a group, such as `models import`.
+      help: One line for the list of programs.
+      description: What it does.
+      epilog: What its help ends with, an example last.
+      settings: Its frozen dataclass, light to import: types, defaults and checks.
+      flags: Names and help of the fields that can be set, in the help's order.
+      run: Takes the settings and what engine options are left, returns the exit code.
+      takes_engine_options: Whether flags that it does not know go to Beam; in a
+        configuration file these are the table `[beam]`.
+      recall: Reads the settings of an earlier run from its output, for `--config DIR`;
+        raises `MusiqError` if there are none.
+    """
+
+    name: str
+    help: str
+    description: str
+    epilog: str
+    settings: type
+    flags: tuple[Flag, ...]
+    run: Callable[[Any, list[str]], int]
+    takes_engine_options: bool = False
+    recall: Callable[[str], Mapping[str, Any]] | None = None
+
+    @property
+    def all_flags(self) -> tuple[Flag, ...]:
+        """Its flags and `--config`."""
+        return (*self.flags, self.config_flag)
+
+    @property
+    def config_flag(self) -> Flag:
+        """The flag that names a file of settings, or an output that has them."""
+        if self.recall is None:
+            return _CONFIG
+        return dataclasses.replace(
+            _CONFIG,
+            help=f"{_CONFIG.help}; or the output of an earlier run, which is repeated",
+            metavar="FILE.toml|DIR",
         )
 
-    def error(self, message: str) -> NoReturn:
-        """Print the mistake, without the usage, and exit with 2."""
-        line = f"{self.prog}: error: {message} (see {self.prog} --help)"
-        self.exit(2, f"{printable(line)}\n")
-
-
-def accept_hyphens(arguments: Iterable[str]) -> list[str]:
-    """Write flags with underscores: `--uri-column=x` is `--uri_column=x`."""
-    return [_underscored(a) if a.startswith("--") else a for a in arguments]
-
-
-def refuse_unknown(program: str, rest: Sequence[str], known: Iterable[str]) -> None:
-    """Refuse arguments that nobody took.
-
-    Args:
-      program: For the message, such as "musiq score".
-      rest: What is left of the command line.
-      known: All flags that would have been taken.
-
-    Raises:
-      UsageError: Naming the first such argument and the flag it resembles most.
-    """
-    if not rest:
-        return
-    flag, _, _ = rest[0].partition("=")
-    if not flag.startswith("-"):
-        raise UsageError(f"unexpected argument {flag!r} (see {program} --help)")
-    close = difflib.get_close_matches(flag, list(known), n=1, cutoff=0.5)
-    hint = f", did you mean {close[0]}?" if close else ""
-    raise UsageError(f"unknown flag {flag}{hint} (see {program} --help)")
-
-
-def positive(kind: Callable[[str], int | float]) -> Callable[[str], int | float]:
-    """Return an argument type that takes positive numbers of `kind` only."""
-
-    def parse(text: str) -> int | float:
-        value = kind(text)
-        if not value > 0:
-            raise argparse.ArgumentTypeError(f"must be positive, got {text}")
-        return value
-
-    parse.__name__ = f"positive {kind.__name__}"
-    return parse
-
-
-def share(text: str) -> float:
-    """Argument type of numbers from 0 to 1."""
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be in 0..1, got {text}")
-    return value
-
-
-def flags_of(parser: argparse.ArgumentParser) -> list[str]:
-    """Return all long flags of a parser."""
-    return [f for f in parser._option_string_actions if f.startswith("--")]
-
-
-def _underscored(argument: str) -> str:
-    flag, equals, value = argument.partition("=")
-    return "--" + flag[2:].replace("-", "_") + equals + value
+    @property
+    def flag_names(self) -> list[str]:
+        """Its flags as they are typed."""
+        return [f"--{flag.name}" for flag in self.all_flags if not flag.is_positional]

@@ -4,6 +4,8 @@ import dataclasses
 import json
 from typing import Any
 
+from schemas.plain import PlainError, from_plain, to_plain
+
 FORMAT = "musiq-training-dataset/1"
 FILE_NAME = "dataset.json"
 LABEL_KINDS = ("score", "distribution", "class")
@@ -81,7 +83,7 @@ class TrainingDataset:
 
     def to_json(self) -> str:
         """Return the card as JSON, indented for readers."""
-        fields = {"format": FORMAT, **dataclasses.asdict(self)}
+        fields = {"format": FORMAT, **to_plain(self)}
         return json.dumps(fields, sort_keys=True, indent=2) + "\n"
 
     @classmethod
@@ -94,10 +96,6 @@ class TrainingDataset:
         try:
             fields = json.loads(text)
             card_format = fields.pop("format")
-            fields["shards"] = {
-                split: tuple(Shard(**shard) for shard in shards)
-                for split, shards in fields["shards"].items()
-            }
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             raise TrainingDatasetError(
                 f"the data set's card is not one of `musiq prepare`: {error}"
@@ -107,10 +105,7 @@ class TrainingDataset:
                 f"the data set's card has format {card_format!r}, this program reads "
                 f"{FORMAT!r}; prepare the data set again"
             )
-        expected = {field.name for field in dataclasses.fields(cls)}
-        if fields.keys() != expected:
-            wrong = ", ".join(sorted(fields.keys() ^ expected))
-            raise TrainingDatasetError(
-                f"the data set's card has missing or unknown fields: {wrong}"
-            )
-        return cls(**fields)
+        try:
+            return from_plain(cls, fields)
+        except PlainError as error:
+            raise TrainingDatasetError(f"the data set's card has {error}") from error

@@ -8,6 +8,8 @@ import dataclasses
 import json
 import math
 
+from schemas.plain import from_plain, to_plain
+
 SPLITS = ("train", "validation", "test")
 _LENGTH_BYTES = 4
 
@@ -50,7 +52,7 @@ class TrainingExample:
 
     def to_bytes(self) -> bytes:
         """Return the record; the same example gives the same bytes."""
-        fields = dataclasses.asdict(self)
+        fields = to_plain(self)
         del fields["image"]
         header = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
         return len(header).to_bytes(_LENGTH_BYTES, "little") + header + self.image
@@ -65,9 +67,8 @@ class TrainingExample:
         end = _LENGTH_BYTES + int.from_bytes(record[:_LENGTH_BYTES], "little")
         try:
             fields = json.loads(record[_LENGTH_BYTES:end])
-            label = tuple(map(float, fields.pop("label")))
-            return cls(image=record[end:], label=label, **fields)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            return from_plain(cls, {"image": record[end:], **fields})
+        except (ValueError, TypeError) as error:
             if isinstance(error, TrainingExampleError):
                 raise
             raise TrainingExampleError(f"not a training example: {error}") from error

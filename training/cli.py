@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from schemas.errors import UsageError
-from schemas.programs import ArgumentParser, accept_hyphens, printable
+from schemas.legacy_arguments import ArgumentParser, accept_hyphens, printable
 from training.errors import Preempted, ProcessLost, TrainingDiverged
 
 PROGRAMS = {

@@ -1,20 +1,14 @@
 """Turns the bytes of an image file into upright RGB pixels, within stated limits."""
 
 import dataclasses
-from typing import Literal, get_args
 
 import numpy as np
 import simplejpeg
 from PIL import Image, JpegImagePlugin, TiffImagePlugin
 
+from musiq_core.config import DEFAULT_DECODING, LARGEST_MAX_PIXELS, DecodeConfig
 from musiq_core.images import image_format, pillow_image
 from schemas.failures import Failure, ImageFailure
-
-JpegDct = Literal["fast", "accurate"]
-OrientationRule = Literal["apply", "ignore"]
-
-# Pillow itself refuses pictures that are larger.
-LARGEST_MAX_PIXELS = 178_956_970
 
 _SIGNS_OF_TRUNCATION = (
     "truncat",
@@ -23,47 +17,6 @@ _SIGNS_OF_TRUNCATION = (
     "unexpected end",
     "not enough image data",
 )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class DecodeConfig:
-    """How pixels are read, and what is refused before it costs much.
-
-    Attributes:
-      jpeg_dct: Inverse DCT of JPEG files. The published model was run with "fast";
-        "accurate" gives Pillow's pixels, about 1 level away on average. CMYK files and
-        files with defects in their header get "accurate" in any case.
-      orientation: Whether the EXIF orientation is applied. The published implementation
-        ignores it.
-      max_pixels: Largest width times height, checked in the header before decoding.
-      max_jpeg_scans: Most scans of a JPEG, counted before decoding.
-
-    Source: musiq-spec section 1.
-    """
-
-    jpeg_dct: JpegDct = "fast"
-    orientation: OrientationRule = "apply"
-    max_pixels: int = 2**26
-    max_jpeg_scans: int = 100
-
-    def __post_init__(self):
-        if self.jpeg_dct not in get_args(JpegDct):
-            raise ValueError(
-                f"jpeg_dct must be one of {get_args(JpegDct)}, got {self.jpeg_dct!r}"
-            )
-        if self.orientation not in get_args(OrientationRule):
-            raise ValueError(
-                f"orientation must be one of {get_args(OrientationRule)}, "
-                f"got {self.orientation!r}"
-            )
-        if not 1 <= self.max_pixels <= LARGEST_MAX_PIXELS:
-            raise ValueError(
-                f"max_pixels must be in 1..{LARGEST_MAX_PIXELS}, got {self.max_pixels}"
-            )
-        if self.max_jpeg_scans < 1:
-            raise ValueError(
-                f"max_jpeg_scans must be at least 1, got {self.max_jpeg_scans}"
-            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,9 +50,6 @@ class DecodedImage:
     def size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
         return self.height, self.width
-
-
-DEFAULT_DECODING = DecodeConfig()
 
 
 def decode_image(data: bytes, config: DecodeConfig = DEFAULT_DECODING) -> DecodedImage:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from musiq_core.config import PreprocessingConfig
-from musiq_core.images.decode import DEFAULT_DECODING, DecodeConfig, decode_image
+from musiq_core.config import DEFAULT_DECODING, DecodeConfig, PreprocessingConfig
+from musiq_core.images.decode import decode_image
 from musiq_core.images.patches import Patches, count_tokens, cut_native, extract_patches
 from musiq_core.programs.packed.layout import LARGEST_TOKEN_COUNT
 from schemas.failures import Failure, ImageFailure

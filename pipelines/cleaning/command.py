@@ -1,41 +1,40 @@
 """`musiq clean`: from arguments to what was removed."""
 
-import argparse
 import datetime
 
+from pipelines.cleaning.arguments import CleaningConfig
 from pipelines.cleaning.superfluous import find_superfluous
 from pipelines.ledger.folder import LedgerFolderError, newest_manifest_number
 from pipelines.storage import StorageError, resolve, storage_for
 from schemas.errors import UsageError
 from schemas.failures import ImageFailure
-from schemas.programs import printable, refuse_unknown
+from schemas.programs import printable
 
 
-def run(args: argparse.Namespace, rest: list[str]) -> int:
+def run(config: CleaningConfig) -> int:
     """Remove superfluous files, manifests first, and return the exit code.
 
     A manifest goes before the files that it names, so that no reader meets a state
     whose files are missing.
     """
-    refuse_unknown("musiq clean", rest, args.flags)
     now = datetime.datetime.now(datetime.UTC)
     try:
-        ledger = resolve(args.ledger, base=None)
+        ledger = resolve(config.ledger, base=None)
         if newest_manifest_number(ledger) == 0:
-            raise UsageError(f"--ledger {args.ledger} has no published state")
+            raise UsageError(f"--ledger {config.ledger} has no published state")
         superfluous = find_superfluous(
             ledger,
-            keep=args.keep,
-            changed_before=now - datetime.timedelta(hours=args.older_than_hours),
+            keep=config.keep,
+            changed_before=now - datetime.timedelta(hours=config.older_than_hours),
         )
         for found in superfluous:
-            if args.dry_run:
+            if config.dry_run:
                 print(printable(found.uri))
             else:
                 storage_for(found.uri).delete(found.uri)
     except (LedgerFolderError, StorageError, ImageFailure) as error:
         raise UsageError(str(error)) from error
     size_mib = sum(found.size_bytes for found in superfluous) / 2**20
-    done = "would remove" if args.dry_run else "removed"
+    done = "would remove" if config.dry_run else "removed"
     print(f"{done} {len(superfluous)} files, {size_mib:.1f} MiB")
     return 0

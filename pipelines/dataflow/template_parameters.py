@@ -1,41 +1,26 @@
-"""The parameters of the Flex Template: the arguments of `musiq score`, as text.
+"""The parameters of the Flex Template: the flags of `musiq score`, as text.
 
 A template's parameter is one text. A repeated argument is written as a JSON list
 (`["gs://a/", "gs://b/"]`), a flag as `true` or `false`.
 """
 
-import argparse
 import dataclasses
 import json
 import re
 from collections.abc import Sequence
 
-from pipelines.cli import build_parser
+from pipelines.scoring.arguments import SCORE
+from schemas.flags import Flag, FlagType, flag_types, help_of
 
-# They say how the command behaves on the machine that it is typed on.
-LOCAL_ONLY = frozenset({"help", "json", "workers"})
-
-_URI = r"(gs|s3)://[a-z0-9].+"
-_LIST = r"\[\s*\"[^\"]+\"(\s*,\s*\"[^\"]+\")*\s*\]"
-_REGEXES = {
-    "input": rf"^({_URI}|{_LIST})$",
-    "output": rf"^{_URI}$",
-    "model": rf"^(([A-Za-z0-9_-]+=)?({_URI}|builtin)|{_LIST})$",
-    "uri_column": r"^.+$",
-    "image_column": r"^.+$",
-    "allow_bucket": rf"^((gs|s3)://[^/\s]+/?|{_LIST})$",
-    "max_failure_rate": r"^(0(\.[0-9]+)?|1(\.0+)?)$",
-}
-_NUMBERS = {
-    "positive int": r"^[1-9][0-9]*$",
-    "positive float": r"^[0-9]*\.?[0-9]*[1-9][0-9]*\.?[0-9]*$",
-}
+_WHOLE_NUMBER = r"^[1-9][0-9]*$"
+_NUMBER = r"^[0-9]*\.?[0-9]*[1-9][0-9]*\.?[0-9]*$"
+_TEXT = r"^.+$"
 _BOOLEAN = r"^(true|false)$"
 # Beam's options that a launch sets; the launch's environment has the others.
 _BEAM_OPTIONS = {
     "max_num_workers": (
         "Most workers that autoscaling may start (default: 20, with device=gpu 5)",
-        r"^[1-9][0-9]*$",
+        _WHOLE_NUMBER,
     ),
     "dataflow_service_options": (
         "An option of the service, such as another accelerator: "
@@ -76,8 +61,11 @@ class TemplateParameter:
 
 
 def score_parameters() -> tuple[TemplateParameter, ...]:
-    """Return the parameters that are arguments of `musiq score`, in its order."""
-    return tuple(map(_parameter, _actions()))
+    """Return the parameters that are flags of `musiq score`, in its order.
+
+    What says how the command behaves on the machine that it is typed on is left out.
+    """
+    return tuple(_parameter(flag, kind) for flag, kind in _flags().values())
 
 
 def template_parameters() -> tuple[TemplateParameter, ...]:
@@ -98,19 +86,21 @@ def to_arguments(launched: Sequence[str]) -> list[str]:
     Raises:
       ValueError: If a list or a flag is not written as one.
     """
-    actions = {_name(action): action for action in _actions()}
+    flags = _flags()
     arguments = []
     for argument in launched:
-        flag, equals, value = argument.partition("=")
-        action = actions.get(flag.removeprefix("--").replace("-", "_"))
-        if action is None or not equals:
+        name, equals, value = argument.partition("=")
+        found = flags.get(name.removeprefix("--").replace("-", "_"))
+        if found is None or not equals:
             arguments.append(argument)
-        elif isinstance(action, argparse._StoreTrueAction):
+            continue
+        _, kind = found
+        if kind.is_switch:
             if not re.fullmatch(_BOOLEAN, value):
-                raise ValueError(f"{flag} is true or false, got {value!r}")
-            arguments += [flag] if value == "true" else []
-        elif isinstance(action, argparse._AppendAction) and value.startswith("["):
-            arguments += [f"{flag}={one}" for one in _read_list(flag, value)]
+                raise ValueError(f"{name} is true or false, got {value!r}")
+            arguments += [name] if value == "true" else []
+        elif kind.is_repeated and value.startswith("["):
+            arguments += [f"{name}={one}" for one in _read_list(name, value)]
         else:
             arguments.append(argument)
     return arguments
@@ -126,39 +116,27 @@ def _read_list(flag: str, text: str) -> list[str]:
     return found
 
 
-def _actions() -> list[argparse.Action]:
-    programs = next(
-        action.choices
-        for action in build_parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
-    )
-    return [a for a in programs["score"]._actions if _name(a) not in LOCAL_ONLY]
+def _flags() -> dict[str, tuple[Flag, FlagType]]:
+    types = flag_types(SCORE.settings, SCORE.flags)
+    return {f.name: (f, types[f.name]) for f in SCORE.flags if not f.is_local}
 
 
-def _name(action: argparse.Action) -> str:
-    return next(o for o in action.option_strings if o.startswith("--"))[2:]
-
-
-def _parameter(action: argparse.Action) -> TemplateParameter:
-    name = _name(action)
-    help_text = re.sub(r"\s+", " ", action.help or "")
-    if isinstance(action, argparse._AppendAction):
-        help_text += ' (several as a JSON list: ["...", "..."])'
+def _parameter(flag: Flag, kind: FlagType) -> TemplateParameter:
+    text = help_of(flag, kind)
+    if kind.is_repeated:
+        text += ' (several as a JSON list: ["...", "..."])'
     return TemplateParameter(
-        name=name,
-        help_text=help_text[0].upper() + help_text[1:],
-        regex=_regex(name, action),
-        param_type="BOOLEAN"
-        if isinstance(action, argparse._StoreTrueAction)
-        else "TEXT",
-        is_optional=not action.required,
+        name=flag.name,
+        help_text=text[0].upper() + text[1:],
+        regex=flag.template_regex or _regex(kind),
+        param_type="BOOLEAN" if kind.is_switch else "TEXT",
+        is_optional=not kind.is_required,
     )
 
 
-def _regex(name: str, action: argparse.Action) -> str:
-    if isinstance(action, argparse._StoreTrueAction):
+def _regex(kind: FlagType) -> str:
+    if kind.is_switch:
         return _BOOLEAN
-    if action.choices:
-        return f"^({'|'.join(action.choices)})$"
-    kind = getattr(action.type, "__name__", "")
-    return _REGEXES[name] if name in _REGEXES else _NUMBERS[kind]
+    if kind.choices:
+        return f"^({'|'.join(kind.choices)})$"
+    return {int: _WHOLE_NUMBER, float: _NUMBER}.get(kind.hint, _TEXT)

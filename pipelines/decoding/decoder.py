@@ -1,7 +1,6 @@
 """The parent's side of decoding: one child, watched, replaced when it dies."""
 
 import contextlib
-import dataclasses
 import os
 import signal
 import socket
@@ -13,6 +12,7 @@ from pathlib import Path
 from musiq_core.images.preparation import Preparation, PreparationConfig
 from pipelines.decoding import messages
 from pipelines.decoding.answers import AnswerError, unpack_answer
+from pipelines.decoding.limits import DecoderLimits
 from schemas.failures import Failure, ImageFailure
 
 _CHILD_MODULE = "pipelines.decoding.child"
@@ -29,30 +29,6 @@ _KEEP_FREED_MEMORY = {
 
 class DecoderError(Exception):
     """No decode child can be started; nothing is wrong with the images."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class DecoderLimits:
-    """What one image may cost.
-
-    Attributes:
-      seconds: Wall time; an image that takes longer fails as `timeout`.
-      memory_bytes: Address space of the child, the interpreter included.
-    """
-
-    seconds: float = 10.0
-    memory_bytes: int = 3 * 2**29
-
-    def __post_init__(self):
-        if self.seconds <= 0:
-            raise ValueError(f"seconds must be positive, got {self.seconds}")
-        if self.memory_bytes < 2**29:
-            raise ValueError(
-                f"memory_bytes must be at least 2**29, got {self.memory_bytes}"
-            )
-
-
-DEFAULT_LIMITS = DecoderLimits()
 
 
 class Decoder:

@@ -4,21 +4,22 @@ import argparse
 import contextlib
 import io
 from collections.abc import Sequence
+from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.quiet_beam import no_log_warnings
+from schemas.command_line import refuse_unknown
 from schemas.errors import UsageError
-from schemas.programs import flags_of, refuse_unknown
+from schemas.plain import to_plain
 
 
 def parse_beam_options(
-    program: str, arguments: Sequence[str], own_flags: Sequence[str]
+    arguments: Sequence[str], own_flags: Sequence[str]
 ) -> PipelineOptions:
     """Return Beam's options of a job.
 
     Args:
-      program: For messages, such as "musiq score".
       arguments: What the program itself did not take.
       own_flags: The program's own flags, to guess at what was meant.
 
@@ -35,5 +36,13 @@ def parse_beam_options(
     except SystemExit as error:
         _, _, reason = said.getvalue().strip().rpartition("error: ")
         raise UsageError(f"Beam refuses an option: {reason}") from error
-    refuse_unknown(program, unknown, [*own_flags, *flags_of(parsers[0])])
+    beams = [f for f in parsers[0]._option_string_actions if f.startswith("--")]
+    refuse_unknown([*own_flags, *beams], unknown)
     return options
+
+
+def asked_options(arguments: Sequence[str]) -> dict[str, Any]:
+    """Return options as a configuration file has them: those given, by name."""
+    with no_log_warnings():
+        given = PipelineOptions(list(arguments)).get_all_options(drop_default=True)
+    return {name: to_plain(value) for name, value in given.items()}

@@ -1,64 +1,88 @@
-"""The arguments of `musiq models`; light, so that help answers at once."""
+"""The flags of `musiq models`; light, so that help answers at once."""
 
-import argparse
-from typing import Any
+import dataclasses
 
-from schemas.programs import ArgumentParser, flags_of
-
-_EPILOG = """\
-Example: musiq models import koniq_ckpt.npz --dataset koniq \\
-           --output koniq.safetensors
-"""
+from schemas.flags import Flag
+from schemas.programs import Program
 
 
-def add_program(programs: Any, name: str) -> None:
-    """Add `musiq models import` and `musiq models inspect` to the subcommands."""
-    parser: ArgumentParser = programs.add_parser(
-        name,
-        help="import published checkpoints, inspect model files",
-        description="Import the published MUSIQ checkpoints and inspect model files.",
-        epilog=_EPILOG,
-    )
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImportConfig:
+    """What was asked of `musiq models import`.
 
-    importing: ArgumentParser = actions.add_parser(
-        "import",
+    Attributes:
+      file: The published checkpoint.
+      dataset: The data set that it was fine-tuned on.
+      output: The model file to write.
+    """
+
+    file: str
+    dataset: str
+    output: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InspectConfig:
+    """What was asked of `musiq models inspect`.
+
+    Attributes:
+      file: The model file, by any name that `musiq score --model` takes.
+      json: Whether the answer is JSON.
+    """
+
+    file: str
+    json: bool = False
+
+
+def _import(config: ImportConfig, _: list[str]) -> int:
+    from pipelines.models import command
+
+    return command.import_checkpoint(config)
+
+
+def _inspect(config: InspectConfig, _: list[str]) -> int:
+    from pipelines.models import command
+
+    return command.inspect(config)
+
+
+MODELS = (
+    Program(
+        name="models import",
         help="turn a published .npz checkpoint into a model file",
         description="Turn a published .npz checkpoint into a .safetensors model file "
         "with a model card.",
-        epilog=_EPILOG,
-    )
-    importing.add_argument("file", metavar="FILE.npz", help="the published checkpoint")
-    importing.add_argument(
-        "--dataset",
-        required=True,
-        metavar="NAME",
-        help="the data set it was fine-tuned on: ava, koniq, paq2piq or spaq; it "
-        "decides the score's range and the model's name",
-    )
-    importing.add_argument(
-        "--output", required=True, metavar="FILE", help="the .safetensors to write"
-    )
-
-    inspecting: ArgumentParser = actions.add_parser(
-        "inspect",
+        epilog="Example: musiq models import koniq_ckpt.npz --dataset koniq "
+        "--output koniq.safetensors",
+        settings=ImportConfig,
+        run=_import,
+        flags=(
+            Flag("file", "the published checkpoint", "FILE.npz", is_positional=True),
+            Flag(
+                "dataset",
+                "the data set it was fine-tuned on: ava, koniq, paq2piq or spaq; it "
+                "decides the score's range and the model's name",
+                "NAME",
+            ),
+            Flag("output", "the .safetensors to write", "FILE"),
+        ),
+    ),
+    Program(
+        name="models inspect",
         help="verify a model file and print its card",
         description="Verify a model file and print its card and digest.",
         epilog="Example: musiq models inspect koniq.safetensors",
-    )
-    inspecting.add_argument(
-        "file",
-        metavar="FILE",
-        help="a .safetensors model file, FOLDER@latest or FOLDER@VERSION, or `builtin`",
-    )
-    inspecting.add_argument(
-        "--json", action="store_true", help="print JSON instead of a table"
-    )
-    for action in (importing, inspecting):
-        action.set_defaults(run=_run, flags=flags_of(action))
-
-
-def _run(args: argparse.Namespace, rest: list[str]) -> int:
-    from pipelines.models import command
-
-    return command.run(args, rest)
+        settings=InspectConfig,
+        run=_inspect,
+        flags=(
+            Flag(
+                "file",
+                "a .safetensors model file, FOLDER@latest or FOLDER@VERSION, or "
+                "`builtin`",
+                "FILE",
+                is_positional=True,
+            ),
+            Flag("json", "print JSON instead of a table"),
+        ),
+    ),
+)

@@ -1,6 +1,5 @@
 """`musiq models import` and `musiq models inspect`."""
 
-import argparse
 import dataclasses
 import hashlib
 import io
@@ -23,13 +22,13 @@ from musiq_core.model_files.published_checkpoint import (
     read_published_checkpoint,
 )
 from musiq_core.programs.self_test import reference_scores
+from pipelines.models.arguments import ImportConfig, InspectConfig
 from pipelines.models.built_in import read_model_bytes
 from pipelines.models.versions import model_uri
 from pipelines.storage import StorageError, storage_for
 from schemas.errors import UsageError
-from schemas.failures import ImageFailure
 from schemas.model_card import ModelCardError
-from schemas.programs import printable, refuse_unknown
+from schemas.programs import printable
 
 _LICENCE = (
     "Parameters published by MUSIQ's authors (google-research/musiq, Apache-2.0 code); "
@@ -37,51 +36,42 @@ _LICENCE = (
 )
 
 
-def run(args: argparse.Namespace, rest: list[str]) -> int:
-    """Run the chosen action and return the exit code."""
-    refuse_unknown(f"musiq models {args.action}", rest, args.flags)
-    try:
-        return import_checkpoint(args) if args.action == "import" else inspect(args)
-    except (StorageError, ImageFailure) as error:
-        raise UsageError(str(error)) from error
-
-
-def import_checkpoint(args: argparse.Namespace) -> int:
+def import_checkpoint(config: ImportConfig) -> int:
     """Write the model file of a published checkpoint, its self-test included."""
-    if args.dataset not in PUBLISHED_DATASETS:
+    if config.dataset not in PUBLISHED_DATASETS:
         known = ", ".join(PUBLISHED_DATASETS)
-        raise UsageError(f"unknown data set {args.dataset!r}, published are: {known}")
-    dataset = PUBLISHED_DATASETS[args.dataset]
-    if not args.output.endswith(".safetensors"):
-        raise UsageError(f"--output {args.output} must end in .safetensors")
-    data = read_whole(args.file)
+        raise UsageError(f"unknown data set {config.dataset!r}, published are: {known}")
+    dataset = PUBLISHED_DATASETS[config.dataset]
+    if not config.output.endswith(".safetensors"):
+        raise UsageError(f"--output {config.output} must end in .safetensors")
+    data = read_whole(config.file)
     try:
-        parameters, config = read_published_checkpoint(
+        parameters, architecture = read_published_checkpoint(
             io.BytesIO(data), output_count=dataset.output_count
         )
-        name = args.file.rpartition("/")[2]
+        name = config.file.rpartition("/")[2]
         model_file = write_model_file(
             parameters,
-            config,
-            name=args.dataset,
+            architecture,
+            name=config.dataset,
             score_range=dataset.score_range,
             higher_is_better=True,
             training_data=f"{dataset.title}, fine-tuned by MUSIQ's authors",
             licence=_LICENCE,
             source=f"{name}, SHA-256 {hashlib.sha256(data).hexdigest()}",
-            self_test=reference_scores(parameters, config),
+            self_test=reference_scores(parameters, architecture),
         )
     except (ModelFileError, ModelCardError) as error:
-        raise UsageError(f"{args.file}: {error}") from error
-    storage_for(args.output).write(args.output, model_file)
+        raise UsageError(f"{config.file}: {error}") from error
+    storage_for(config.output).write(config.output, model_file)
     digest = read_model_file(model_file).digest
-    print(f"wrote {printable(args.output)}: model {args.dataset}, digest {digest}")
+    print(f"wrote {printable(config.output)}: model {config.dataset}, digest {digest}")
     return 0
 
 
-def inspect(args: argparse.Namespace) -> int:
+def inspect(config: InspectConfig) -> int:
     """Verify a model file and print what it says of itself."""
-    uri = model_uri(args.file)
+    uri = model_uri(config.file)
     model = load_model(uri)
     facts = {
         "uri": uri,
@@ -89,11 +79,11 @@ def inspect(args: argparse.Namespace) -> int:
         "parameters": sum(array.size for array in model.parameters.values()),
         **dataclasses.asdict(model.card),
     }
-    if args.json:
+    if config.json:
         print(json.dumps(facts))
         return 0
     facts["self_test"] = _summary_of(model.card.self_test)
-    title = rich.text.Text(printable(args.file))
+    title = rich.text.Text(printable(config.file))
     table = rich.table.Table(title=title, show_header=False, title_justify="left")
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")

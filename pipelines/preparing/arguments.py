@@ -1,12 +1,12 @@
-"""The arguments of `musiq prepare`; light, so that help answers at once."""
+"""The flags of `musiq prepare`; light, so that help answers at once."""
 
-import argparse
+import dataclasses
 import textwrap
-from typing import Any
 
-from pipelines.preparing.config import SPLIT_CHOICES
-from pipelines.preparing.datasets import DATA_SETS
-from schemas.programs import ArgumentParser, flags_of, positive
+from pipelines.preparing.config import PreparingConfig, SplitChoice
+from pipelines.preparing.datasets import DATA_SETS, DataSetName
+from schemas.flags import Flag
+from schemas.programs import Program
 
 _EPILOG = """\
 What must lie in --input for each DATASET (more in pipelines/preparing/README.md):
@@ -25,90 +25,52 @@ Example: musiq prepare koniq10k --input koniq10k/ --output prepared/koniq10k
 """
 
 
-def add_program(programs: Any, name: str) -> None:
-    """Add `musiq prepare` to the subcommands."""
-    parser: ArgumentParser = programs.add_parser(
-        name,
-        help="turn a labelled data set into shards for training",
-        description="Turn a labelled data set, as it is released, into shards for "
-        "`musiq-train`.",
-        epilog=_EPILOG.format(expected="\n".join(map(_expected, DATA_SETS))),
-    )
-    parser.add_argument(
-        "dataset",
-        metavar="DATASET",
-        choices=list(DATA_SETS),
-        help=f"one of {', '.join(DATA_SETS)}",
-    )
-    parser.add_argument(
-        "--input",
-        required=True,
-        metavar="DIR",
-        help="the folder of the release; on local disk, gs:// or s3://",
-    )
-    parser.add_argument(
-        "--output",
-        required=True,
-        metavar="DIR",
-        help="the folder of the shards: new, empty, or the same data set again, which "
-        "is compared then",
-    )
-    parser.add_argument(
-        "--split",
-        choices=SPLIT_CHOICES,
-        default="release",
-        help="release: the data set's own split, or a random one if it has none; "
-        "random: 80 %% of the images (or groups of them) for train, the rest for test; "
-        "train, validation or test: everything there (default: release)",
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        metavar="N",
-        help="decides a random split (default: 0)",
-    )
-    parser.add_argument(
-        "--scale",
-        nargs=2,
-        type=float,
-        metavar=("LOW", "HIGH"),
-        help="lowest and highest score that the column mos of a csv allows",
-    )
-    parser.add_argument(
-        "--lower_is_better",
-        action="store_true",
-        help="the scores of a csv tell distortion, not quality",
-    )
-    parser.add_argument(
-        "--name",
-        metavar="NAME",
-        help="name on the card (default: DATASET; for csv the input folder's name)",
-    )
-    parser.add_argument(
-        "--licence", metavar="TEXT", help="terms on the card (default: as known)"
-    )
-    parser.add_argument(
-        "--examples_per_shard",
-        type=positive(int),
-        default=256,
-        metavar="N",
-        help="most examples of a shard; ImageNet has a shard for each of its files "
-        "(default: 256)",
-    )
-    parser.add_argument(
-        "--workers",
-        type=positive(int),
-        metavar="N",
-        help="local worker processes of the embedded engine (default: the CPU cores)",
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print the counts as JSON instead of lines"
-    )
-    parser.set_defaults(run=_run, flags=flags_of(parser))
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PreparingRequest:
+    """What was asked of `musiq prepare`; each field is a flag.
+
+    Attributes:
+      dataset: Which data set it is.
+      input: Name of the release's folder.
+      output: Name of the shards' folder.
+      split: Which images are for training, and which for tests.
+      seed: Decides a random split.
+      scale: Lowest and highest score that a csv allows.
+      lower_is_better: Whether a csv's scores tell distortion.
+      name: Name on the card; None means the data set's, or the folder's.
+      licence: Terms on the card; None means those that are known.
+      examples_per_shard: Most examples of a shard.
+      workers: Local worker processes; None means one a core.
+      json: Whether the counts are JSON.
+    """
+
+    dataset: DataSetName
+    input: str
+    output: str
+    split: SplitChoice = PreparingConfig.split
+    seed: int = PreparingConfig.seed
+    scale: tuple[float, float] | None = None
+    lower_is_better: bool = False
+    name: str | None = None
+    licence: str | None = None
+    examples_per_shard: int = PreparingConfig.examples_per_shard
+    workers: int | None = None
+    json: bool = False
+
+    def __post_init__(self):
+        for name in ("examples_per_shard", "workers"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be positive, got {value}")
+        if self.scale is None:
+            if self.lower_is_better:
+                raise ValueError("--lower_is_better needs --scale LOW HIGH")
+        elif not self.scale[0] < self.scale[1]:
+            low, high = self.scale
+            raise ValueError(f"--scale must ascend, got {low:g} {high:g}")
 
 
-def _expected(name: str) -> str:
+def _expected(name: DataSetName) -> str:
     indent = " " * 12
     lines = textwrap.wrap(
         DATA_SETS[name].expects, 76, break_on_hyphens=False, break_long_words=False
@@ -116,8 +78,66 @@ def _expected(name: str) -> str:
     return f"  {name:<9} " + f"\n{indent}".join(lines)
 
 
-def _run(args: argparse.Namespace, rest: list[str]) -> int:
+def _run(request: PreparingRequest, rest: list[str]) -> int:
     from pipelines import quiet_beam  # noqa: F401 - before other imports of Beam
     from pipelines.preparing import command
 
-    return command.run(args, rest)
+    return command.run(request, rest)
+
+
+PREPARE = Program(
+    name="prepare",
+    help="turn a labelled data set into shards for training",
+    description="Turn a labelled data set, as it is released, into shards for "
+    "`musiq-train`.",
+    epilog=_EPILOG.format(expected="\n".join(map(_expected, DATA_SETS))),
+    settings=PreparingRequest,
+    run=_run,
+    takes_engine_options=True,
+    flags=(
+        Flag(
+            "dataset", f"one of {', '.join(DATA_SETS)}", "DATASET", is_positional=True
+        ),
+        Flag(
+            "input",
+            "the folder of the release; on local disk, gs:// or s3://",
+            "DIR",
+        ),
+        Flag(
+            "output",
+            "the folder of the shards: new, empty, or the same data set again, which "
+            "is compared then",
+            "DIR",
+        ),
+        Flag(
+            "split",
+            "release: the data set's own split, or a random one if it has none; "
+            "random: 80 % of the images (or groups of them) for train, the rest for "
+            "test; train, validation or test: everything there",
+        ),
+        Flag("seed", "decides a random split", "N"),
+        Flag(
+            "scale",
+            "lowest and highest score that the column mos of a csv allows",
+            ("LOW", "HIGH"),
+        ),
+        Flag("lower_is_better", "the scores of a csv tell distortion, not quality"),
+        Flag(
+            "name",
+            "name on the card (default: DATASET; for csv the input folder's name)",
+            "NAME",
+        ),
+        Flag("licence", "terms on the card (default: as known)", "TEXT"),
+        Flag(
+            "examples_per_shard",
+            "most examples of a shard; ImageNet has a shard for each of its files",
+            "N",
+        ),
+        Flag(
+            "workers",
+            "local worker processes of the embedded engine (default: the CPU cores)",
+            "N",
+        ),
+        Flag("json", "print the counts as JSON instead of lines"),
+    ),
+)

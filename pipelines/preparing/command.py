@@ -1,6 +1,5 @@
 """`musiq prepare`: from arguments to a job, and from its card to a summary."""
 
-import argparse
 import contextlib
 import dataclasses
 import importlib.util
@@ -21,6 +20,7 @@ from pipelines.engines.engine import JobFacts, engine_of
 from pipelines.engines.follow import follow_job
 from pipelines.engines.require_engine import require_engine
 from pipelines.engines.runners import make_runner
+from pipelines.preparing.arguments import PREPARE, PreparingRequest
 from pipelines.preparing.config import PreparingConfig
 from pipelines.preparing.datasets import DATA_SETS
 from pipelines.preparing.flow import prepare_data_set
@@ -44,11 +44,11 @@ _KNOWN_ERRORS = (LostShardsError, StorageError)
 _NAMES_SHOWN = 3
 
 
-def run(args: argparse.Namespace, rest: list[str]) -> int:
+def run(request: PreparingRequest, rest: list[str]) -> int:
     """Prepare the data set and return the exit code."""
-    options = parse_beam_options("musiq prepare", rest, args.flags)
+    options = parse_beam_options(rest, PREPARE.flag_names)
     started = time.monotonic()
-    config, shards = build_config(args)
+    config, shards = build_config(request)
     engine = engine_of(options)
     require_engine(
         options,
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
     )
     if engine.is_on_this_machine:
         limit_to_one_thread()
-    runner = make_runner(options, workers=args.workers or os.cpu_count() or 1)
+    runner = make_runner(options, workers=request.workers or os.cpu_count() or 1)
     pipeline = beam.Pipeline(runner, options)
     prepare_data_set(pipeline, config)
     try:
@@ -74,11 +74,11 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
         return 0
     card = read_card(config.output)
     assert card is not None
-    _show(card, config, seconds=time.monotonic() - started, as_json=args.json)
+    _show(card, config, seconds=time.monotonic() - started, as_json=request.json)
     return 0
 
 
-def build_config(args: argparse.Namespace) -> tuple[PreparingConfig, list[str]]:
+def build_config(request: PreparingRequest) -> tuple[PreparingConfig, list[str]]:
     """Check all that can be checked before an image is opened.
 
     Returns:
@@ -92,22 +92,22 @@ def build_config(args: argparse.Namespace) -> tuple[PreparingConfig, list[str]]:
             "preparing data needs the array-record package: pip install "
             "'musiq[prepare]'"
         )
-    known = DATA_SETS[args.dataset]
+    known = DATA_SETS[request.dataset]
     try:
-        folder = resolve(args.input, base=None).rstrip("/")
-        own_name = args.dataset if known.title else os.path.basename(folder)
-        name = args.name or own_name
+        folder = resolve(request.input, base=None).rstrip("/")
+        own_name = request.dataset if known.title else os.path.basename(folder)
+        name = request.name or own_name
         config = PreparingConfig(
-            dataset=args.dataset,
+            dataset=request.dataset,
             name=name,
             title=known.title or name,
-            licence=args.licence or known.licence,
+            licence=request.licence or known.licence,
             input=folder,
-            output=resolve(args.output, base=None).rstrip("/"),
-            split=args.split,
-            seed=args.seed,
-            scale=_scale(args),
-            examples_per_shard=args.examples_per_shard,
+            output=resolve(request.output, base=None).rstrip("/"),
+            split=request.split,
+            seed=request.seed,
+            scale=_scale(request),
+            examples_per_shard=request.examples_per_shard,
         )
         plan = plan_shards(config)
         files = [shard.file for shard in plan.shards]
@@ -134,15 +134,12 @@ def _against_output(config: PreparingConfig, facts: PlanFacts) -> PreparingConfi
     return dataclasses.replace(config, is_published=True)
 
 
-def _scale(args: argparse.Namespace) -> LabelScale | None:
-    if args.scale is None:
-        if args.lower_is_better:
-            raise UsageError("--lower_is_better needs --scale LOW HIGH")
+def _scale(request: PreparingRequest) -> LabelScale | None:
+    if request.scale is None:
         return None
-    low, high = args.scale
-    if not low < high:
-        raise UsageError(f"--scale must ascend, got {low:g} {high:g}")
-    return LabelScale.score(low, high, higher_is_better=not args.lower_is_better)
+    return LabelScale.score(
+        *request.scale, higher_is_better=not request.lower_is_better
+    )
 
 
 def _show(

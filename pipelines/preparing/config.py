@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Literal, get_args
 
-from pipelines.preparing.datasets import DATA_SETS, DataSet
+from pipelines.preparing.datasets import DATA_SETS, DataSet, DataSetName
 from pipelines.preparing.labels import LabelFile, Labels, LabelScale
 from schemas.training_example import SPLITS
 
-SPLIT_CHOICES = ("release", "random", *SPLITS)
+SplitChoice = Literal["release", "random", "train", "validation", "test"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,22 +32,23 @@ class PreparingConfig:
         and everything is compared.
     """
 
-    dataset: str
+    dataset: DataSetName
     name: str
     title: str
     licence: str
     input: str
     output: str
-    split: str = "release"
+    split: SplitChoice = "release"
     seed: int = 0
     scale: LabelScale | None = None
     examples_per_shard: int = 256
     is_published: bool = False
 
     def __post_init__(self):
-        if self.split not in SPLIT_CHOICES:
+        if self.split not in get_args(SplitChoice):
             raise ValueError(
-                f"split must be one of {', '.join(SPLIT_CHOICES)}, got {self.split!r}"
+                f"split must be one of {', '.join(get_args(SplitChoice))}, "
+                f"got {self.split!r}"
             )
         if self.data_set.read_labels is None and self.split != "release":
             raise ValueError(

@@ -6,12 +6,8 @@ import re
 import simplejpeg
 from PIL import Image
 
-from musiq_core.images.decode import (
-    LARGEST_MAX_PIXELS,
-    DecodeConfig,
-    DecodedImage,
-    decode_image,
-)
+from musiq_core.config import LARGEST_MAX_PIXELS, DecodeConfig
+from musiq_core.images.decode import DecodedImage, decode_image
 
 # Huffman-coded with 8 bits, sequential or progressive, with 1 or 3 components; a
 # segment before it may hold a thumbnail, so segments are walked.

@@ -1,6 +1,5 @@
 """`musiq score`: from arguments to a run, and from its manifest to a summary."""
 
-import argparse
 import contextlib
 import json
 import os
@@ -14,7 +13,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
 from musiq_core.model_files.model_file import ModelFileError
-from pipelines.engines.beam_options import parse_beam_options
+from pipelines.engines.beam_options import asked_options, parse_beam_options
 from pipelines.engines.causes import one_line_cause, refusal
 from pipelines.engines.embedded.runner import is_worker_death, limit_to_one_thread
 from pipelines.engines.engine import engine_of
@@ -22,15 +21,16 @@ from pipelines.engines.follow import follow_job
 from pipelines.engines.require_engine import label_models, require_engine
 from pipelines.engines.runners import make_runner
 from pipelines.ledger.folder import LedgerFolderError, read_manifest
-from pipelines.scoring.config import ScoringConfig
-from pipelines.scoring.configure import build_config, job_facts
-from pipelines.scoring.device import Device, DeviceError, require_device, use_device
+from pipelines.scoring.arguments import SCORE
+from pipelines.scoring.config import Device, ScoringConfig, Vanished
+from pipelines.scoring.configure import job_facts, start_run
+from pipelines.scoring.device import DeviceError, require_device, use_device
 from pipelines.scoring.flow import score_photos
 from pipelines.scoring.input import InputError
 from pipelines.scoring.journal import drop_journal
-from pipelines.scoring.plan import Vanished
 from pipelines.scoring.progress import clear_progress
 from pipelines.scoring.publish import FailureBudgetError, is_published
+from pipelines.scoring.run import Run
 from pipelines.scoring.show_progress import show_progress
 from pipelines.scoring.summary import RunSummary, print_summary
 from pipelines.storage import StorageError
@@ -50,38 +50,40 @@ _KNOWN_ERRORS = (
 )
 
 
-def run(args: argparse.Namespace, rest: list[str]) -> int:
+def run(config: ScoringConfig, rest: list[str]) -> int:
     """Score the inputs and return the exit code."""
-    options = parse_beam_options("musiq score", rest, args.flags)
+    options = parse_beam_options(rest, SCORE.flag_names)
     engine = engine_of(options)
-    device = Device(args.device)
-    require_engine(options, job_facts(args))
+    device = config.device
+    require_engine(options, job_facts(config))
     if engine.is_on_this_machine:
-        _set_up_device(device, args.workers)
+        _set_up_device(device, config.workers)
     with contextlib.ExitStack() as stack:
         folder = None
         if engine.is_on_this_machine:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="musiq-"))
-        config = build_config(args, progress_folder=folder)
-        label_models(options, {m.name: m.digest for m in config.ledger_models})
-        _warn_if_nothing_can_be_marked(config)
-        workers = args.workers or (1 if device.is_accelerator else os.cpu_count() or 1)
+        run = start_run(config, engine=asked_options(rest), progress_folder=folder)
+        label_models(options, {m.name: m.digest for m in run.ledger_models})
+        _tell_what_may_surprise(run)
+        workers = config.workers or (
+            1 if device.is_accelerator else os.cpu_count() or 1
+        )
         started = time.monotonic()
         try:
             if folder:
                 stack.enter_context(show_progress(folder))
-            result = run_job(config, options, workers=workers)
+            result = run_job(run, options, workers=workers)
         except (Exception, KeyboardInterrupt) as error:
             return _report_failure(error)
     if engine.is_submitted:
         return 0
     summary = RunSummary.of(
-        config,
-        read_manifest(config.output, config.manifest_number),
+        run,
+        read_manifest(run.output, run.manifest_number),
         seconds=time.monotonic() - started,
         counters=read_counters(result) if result else {},
     )
-    print(json.dumps(summary.to_dict())) if args.json else print_summary(summary)
+    print(json.dumps(summary.to_dict())) if config.json else print_summary(summary)
     counts = summary.manifest.counts
     return 0 if counts.scored or counts.carried_over else 4
 
@@ -103,7 +105,7 @@ def _set_up_device(device: Device, workers: int | None) -> None:
 
 
 def run_job(
-    config: ScoringConfig, options: PipelineOptions, *, workers: int
+    run: Run, options: PipelineOptions, *, workers: int
 ) -> PipelineResult | None:
     """Build the job and run it, to its end if its engine has the launcher wait.
 
@@ -115,7 +117,7 @@ def run_job(
     """
     for restart in range(1, _MAX_RESTARTS + 2):
         pipeline = beam.Pipeline(make_runner(options, workers=workers), options)
-        score_photos(pipeline, config)
+        score_photos(pipeline, run)
         try:
             result = pipeline.run()
             follow_job("musiq score", options, result)
@@ -127,8 +129,8 @@ def run_job(
                 reason = "a worker process died"
             else:
                 raise
-            if is_published(config):
-                drop_journal(config)
+            if is_published(run):
+                drop_journal(run)
                 return None
             if restart > _MAX_RESTARTS:
                 raise
@@ -137,8 +139,8 @@ def run_job(
             f"{restart} of {_MAX_RESTARTS})",
             file=sys.stderr,
         )
-        if config.progress_folder:
-            clear_progress(config.progress_folder)
+        if run.progress_folder:
+            clear_progress(run.progress_folder)
     raise AssertionError("unreachable")
 
 
@@ -152,10 +154,16 @@ def read_counters(result: PipelineResult) -> dict[str, int]:
     return totals
 
 
-def _warn_if_nothing_can_be_marked(config: ScoringConfig) -> None:
-    """Say that vanished rows are dropped although the user wants them marked."""
-    has_ledger = config.manifest_number > 1
-    if config.vanished is Vanished.MARK and has_ledger and config.previous is None:
+def _tell_what_may_surprise(run: Run) -> None:
+    """Say that the built-in model scores, and that vanished rows cannot be marked."""
+    if not run.asked.model:
+        print(
+            "musiq score: no --model given, so the built-in one scores; "
+            "`musiq models inspect builtin` tells what it is good for",
+            file=sys.stderr,
+        )
+    has_ledger = run.manifest_number > 1
+    if run.asked.vanished is Vanished.MARK and has_ledger and run.previous is None:
         print(
             "musiq score: everything is scored again (--rescore, or other models or "
             "settings), so rows of vanished inputs cannot be marked: they are dropped; "

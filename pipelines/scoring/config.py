@@ -1,124 +1,126 @@
-"""Everything that one scoring run is told, checked at construction."""
+"""What `musiq score` can be told, checked at construction; light to import."""
 
 import dataclasses
-import datetime
-from typing import Any
+import enum
 
-import pyarrow as pa
-
-from musiq_core.config import ModelConfig
-from musiq_core.images.decode import DEFAULT_DECODING, DecodeConfig
-from musiq_core.images.preparation import PreparationConfig
-from pipelines.decoding import DEFAULT_LIMITS, DecoderLimits
-from pipelines.scoring.device import Device
-from pipelines.scoring.input import Input
-from pipelines.scoring.plan import RetryFailed, Vanished
-from pipelines.scoring.previous_state import PreviousState
-from schemas.ledger import LedgerModel, ledger_schema
-from schemas.model_card import ModelCard
+from musiq_core.config import DecodeConfig, JpegDct, OrientationRule
+from pipelines.decoding.limits import DecoderLimits
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ScoringModel:
-    """One model file of a run, pinned by its digest.
+class Device(enum.StrEnum):
+    """What computes the scores of a run."""
 
-    Attributes:
-      uri: Where the file lies.
-      columns: Name and digest, as the ledger shows them.
-      config: Architecture and preprocessing.
-      card: What the file says of itself.
-    """
+    CPU = "cpu"
+    GPU = "gpu"
+    TPU = "tpu"
 
-    uri: str
-    columns: LedgerModel
-    config: ModelConfig
-    card: ModelCard
+    @property
+    def is_accelerator(self) -> bool:
+        """Whether batches run beside the Python process instead of in it."""
+        return self is not Device.CPU
+
+    @property
+    def precision(self) -> str:
+        """What matrix products are computed in."""
+        return "bfloat16" if self.is_accelerator else "float32"
+
+    @property
+    def jax_platform(self) -> str:
+        """JAX's name of it, for JAX_PLATFORMS."""
+        return "cuda" if self is Device.GPU else self.value
+
+
+class RetryFailed(enum.StrEnum):
+    """Which failed rows are tried again although their files have not changed."""
+
+    TRANSIENT = "transient"
+    ALL = "all"
+    NONE = "none"
+
+
+class Vanished(enum.StrEnum):
+    """What becomes of rows whose inputs are no longer named."""
+
+    DROP = "drop"
+    MARK = "mark"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScoringConfig:
-    """One run of `musiq score`.
+    """What was asked of a run of `musiq score`; each field but the last is a flag.
 
     Attributes:
-      inputs: What to score.
-      output: The ledger's folder.
-      models: Scoring models, in the order of the ledger's columns.
-      run_id: Name of this run; its rows lie in `runs/<run_id>`.
-      started_at: When the run was started, UTC.
-      manifest_number: The manifest that this run will try to create.
-      previous: The ledger as last published, if its rows can be kept.
-      retry_failed: Which failed rows are tried again.
-      vanished: What becomes of rows whose inputs are no longer named.
-      carried: Columns carried from the inputs to the ledger.
-      decode: How files become pixels, and the limits on them.
+      input: Names of what to score, as they were given.
+      output: Name of the ledger's folder.
+      model: `[NAME=]FILE` of each model; none means the built-in one.
+      uri_column: Column of manifests that names the images.
+      image_column: Column or feature that holds images; None means the usual names.
+      allow_bucket: Buckets that lists may name besides those of input and output.
+      jpeg_dct: Inverse DCT of JPEG files.
+      orientation: Whether the EXIF orientation is applied.
+      max_pixels: Larger images fail as `too_large`, undecoded.
       max_tokens: Photos with more tokens are shrunk; None shrinks nothing.
       device: What computes the scores.
-      decoder_limits: What decoding one image may cost.
       max_file_bytes: Larger files fail as `too_large`, unread.
+      retry_failed: Which failed rows of the ledger are tried again.
+      vanished: What becomes of rows whose inputs are no longer named.
+      rescore: Whether everything is scored, also what has not changed.
       max_failure_rate: Share of failed images above which nothing is published.
+      decode_timeout_seconds: An image that takes longer fails as `timeout`.
+      workers: Local worker processes; None means what suits the device.
+      json: Whether the summary is JSON.
       rows_per_shard: Rows of one Parquet file, about.
-      progress_folder: Local folder for live counts; None on other machines' workers.
     """
 
-    inputs: tuple[Input, ...]
+    input: tuple[str, ...]
     output: str
-    models: tuple[ScoringModel, ...]
-    run_id: str
-    started_at: datetime.datetime
-    manifest_number: int
-    previous: PreviousState | None = None
-    retry_failed: RetryFailed = RetryFailed.TRANSIENT
-    vanished: Vanished = Vanished.DROP
-    carried: tuple[pa.Field, ...] = ()
-    decode: DecodeConfig = DEFAULT_DECODING
+    model: tuple[str, ...] = ()
+    uri_column: str = "uri"
+    image_column: str | None = None
+    allow_bucket: tuple[str, ...] = ()
+    jpeg_dct: JpegDct = DecodeConfig.jpeg_dct
+    orientation: OrientationRule = DecodeConfig.orientation
+    max_pixels: int = DecodeConfig.max_pixels
     max_tokens: int | None = None
     device: Device = Device.CPU
-    decoder_limits: DecoderLimits = DEFAULT_LIMITS
     max_file_bytes: int = 256 * 2**20
+    retry_failed: RetryFailed = RetryFailed.TRANSIENT
+    vanished: Vanished = Vanished.DROP
+    rescore: bool = False
     max_failure_rate: float = 0.05
+    decode_timeout_seconds: float = DecoderLimits.seconds
+    workers: int | None = None
+    json: bool = False
     rows_per_shard: int = 100_000
-    progress_folder: str | None = None
 
     def __post_init__(self):
-        if not self.inputs:
+        if not self.input:
             raise ValueError("a run needs at least one input")
-        if not self.models:
-            raise ValueError("a run needs at least one model")
-        if self.max_file_bytes < 1:
-            raise ValueError(
-                f"max_file_bytes must be at least 1, got {self.max_file_bytes}"
-            )
+        for name in ("max_tokens", "max_file_bytes", "workers", "rows_per_shard"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be positive, got {value}")
         if not 0 <= self.max_failure_rate <= 1:
             raise ValueError(
                 f"max_failure_rate must be in 0..1, got {self.max_failure_rate}"
             )
-        if self.rows_per_shard < 1:
+        if self.decode_timeout_seconds <= 0:
             raise ValueError(
-                f"rows_per_shard must be at least 1, got {self.rows_per_shard}"
+                "decode_timeout_seconds must be positive, got "
+                f"{self.decode_timeout_seconds}"
             )
-        ledger_schema(self.carried, self.ledger_models)
-        _ = self.preparation
+        _ = self.decode
 
     @property
-    def ledger_models(self) -> tuple[LedgerModel, ...]:
-        """The models as the ledger's columns show them."""
-        return tuple(model.columns for model in self.models)
-
-    @property
-    def preparation(self) -> PreparationConfig:
-        """How files become patches, once for each distinct preprocessing."""
-        return PreparationConfig(
-            preprocessings=tuple(
-                dict.fromkeys(m.config.preprocessing for m in self.models)
-            ),
-            decode=self.decode,
-            max_tokens=self.max_tokens,
+    def decode(self) -> DecodeConfig:
+        """How files become pixels, and the limits on them."""
+        return DecodeConfig(
+            jpeg_dct=self.jpeg_dct,
+            orientation=self.orientation,
+            max_pixels=self.max_pixels,
         )
 
-    def score_settings(self) -> dict[str, Any]:
-        """Return all settings besides the models that can change a score."""
-        return dataclasses.asdict(self.decode) | {
-            "max_file_bytes": self.max_file_bytes,
-            "max_tokens": self.max_tokens,
-            "precision": self.device.precision,
-        }
+    @property
+    def decoder_limits(self) -> DecoderLimits:
+        """What decoding one image may cost."""
+        return DecoderLimits(seconds=self.decode_timeout_seconds)

@@ -1,15 +1,13 @@
-"""From the arguments of `musiq score` to a run that can start."""
+"""From what was asked of `musiq score` to a run that can start."""
 
-import argparse
 import dataclasses
 import datetime
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from musiq_core.images.decode import DecodeConfig
-from pipelines.decoding import DecoderLimits
 from pipelines.engines.engine import JobFacts
 from pipelines.ledger.folder import (
     LedgerFolderError,
@@ -20,13 +18,13 @@ from pipelines.models.built_in import BUILT_IN
 from pipelines.models.command import load_model
 from pipelines.models.versions import model_uri
 from pipelines.scoring.allowed_buckets import buckets_of
-from pipelines.scoring.config import ScoringConfig, ScoringModel
-from pipelines.scoring.device import Device
+from pipelines.scoring.asked import asked_of
+from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.input import Input, InputKind
 from pipelines.scoring.inputs import carried_fields, resolve_inputs
 from pipelines.scoring.journal import drop_journal
-from pipelines.scoring.plan import RetryFailed, Vanished
 from pipelines.scoring.previous_state import PreviousState
+from pipelines.scoring.run import Run, ScoringModel
 from pipelines.storage import StorageError, join, resolve, storage_for
 from schemas.errors import UsageError
 from schemas.failures import ImageFailure
@@ -35,88 +33,86 @@ from schemas.manifest import Manifest
 from schemas.model_card import require_model_name
 
 
-def job_facts(args: argparse.Namespace) -> JobFacts:
+def job_facts(config: ScoringConfig) -> JobFacts:
     """Return what the job's engine must know of it before anything is read.
 
     Raises:
       UsageError: If no store can hold a name.
     """
-    models = [_name_and_file(argument)[1] for argument in args.models]
-    named = [args.output, *args.inputs, *(m for m in models if m != BUILT_IN)]
+    models = [_name_and_file(argument)[1] for argument in config.model]
+    named = [config.output, *config.input, *(m for m in models if m != BUILT_IN)]
     try:
         uris = tuple(resolve(one, base=None) for one in named)
     except ImageFailure as error:
         raise UsageError(str(error)) from error
     return JobFacts(
-        pipeline="musiq-score", output=uris[0], uris=uris, device=args.device
+        pipeline="musiq-score", output=uris[0], uris=uris, device=config.device
     )
 
 
-def build_config(
-    args: argparse.Namespace, *, progress_folder: str | None
-) -> ScoringConfig:
+def start_run(
+    config: ScoringConfig,
+    *,
+    engine: Mapping[str, Any] | None = None,
+    progress_folder: str | None = None,
+) -> Run:
     """Check everything that can be checked before the job starts.
+
+    Args:
+      config: What was asked.
+      engine: Options of the engine, by name, for the run's record.
+      progress_folder: Local folder for live counts.
 
     Raises:
       UsageError: Naming what is wrong and what would help.
     """
     started_at = datetime.datetime.now(datetime.UTC)
     try:
-        output = resolve(args.output, base=None)
-        buckets = [_bucket(argument) for argument in args.allow_buckets]
+        output = resolve(config.output, base=None)
+        buckets = [_bucket(argument) for argument in config.allow_bucket]
         inputs = resolve_inputs(
-            args.inputs,
-            uri_column=args.uri_column,
-            image_column=args.image_column,
+            config.input,
+            uri_column=config.uri_column,
+            image_column=config.image_column,
             allowed=[output, *buckets],
         )
         _require_apart(output, inputs)
         number = newest_manifest_number(output)
-        config = ScoringConfig(
-            inputs=inputs,
-            output=output,
-            models=read_models(args.models),
-            run_id=f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+        run = Run(
+            asked=config,
+            id=f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
             started_at=started_at,
             manifest_number=number + 1,
-            retry_failed=RetryFailed(args.retry_failed),
-            vanished=Vanished(args.vanished),
+            output=output,
+            inputs=inputs,
+            models=read_models(config.model or (BUILT_IN,)),
             carried=carried_fields(inputs),
-            decode=DecodeConfig(
-                jpeg_dct=args.jpeg_dct,
-                orientation=args.orientation,
-                max_pixels=args.max_pixels,
-            ),
-            max_tokens=args.max_tokens,
-            device=Device(args.device),
-            decoder_limits=DecoderLimits(seconds=args.decode_timeout_seconds),
-            max_file_bytes=args.max_file_bytes,
-            max_failure_rate=args.max_failure_rate,
             progress_folder=progress_folder,
+            engine=dict(engine or {}),
         )
-        if args.rescore:
-            drop_journal(config)
+        if config.rescore:
+            drop_journal(run)
         elif number:
             manifest = read_manifest(output, number)
-            config = dataclasses.replace(config, previous=previous_of(manifest, config))
-        _open_run_folder(config, args)
+            run = dataclasses.replace(run, previous=previous_of(manifest, run))
+        _open_run_folder(run)
     except (ValueError, LedgerFolderError, StorageError, ImageFailure) as error:
         raise UsageError(str(error)) from error
-    return config
+    return run
 
 
-def previous_of(manifest: Manifest, config: ScoringConfig) -> PreviousState | None:
+def previous_of(manifest: Manifest, run: Run) -> PreviousState | None:
     """Return a published state if its rows are what this run would make of them.
 
     They are if every model of the run was among its models, with the same digest, and
     nothing else that can change a score differs.
     """
     known = {name: model["digest"] for name, model in manifest.models.items()}
-    same_models = all(known.get(m.name) == m.digest for m in config.ledger_models)
-    if not same_models or manifest.settings != config.score_settings():
+    same_models = all(known.get(m.name) == m.digest for m in run.ledger_models)
+    if not same_models or manifest.settings != run.score_settings():
         return None
     return PreviousState(
-        ledger=config.output,
+        ledger=run.output,
         shard_count=manifest.shard_count,
         files=manifest.files,
     )
@@ -176,8 +172,7 @@ def _require_apart(output: str, inputs: Sequence[Input]) -> None:
             )
 
 
-def _open_run_folder(config: ScoringConfig, args: argparse.Namespace) -> None:
+def _open_run_folder(run: Run) -> None:
     """Write down what the run was told; an output that cannot be written fails here."""
-    uri = join(config.output, f"runs/{config.run_id}/run.json")
-    told = {k: v for k, v in vars(args).items() if k not in ("run", "flags")}
-    storage_for(uri).write(uri, json.dumps(told, indent=1).encode())
+    uri = join(run.output, f"runs/{run.id}/run.json")
+    storage_for(uri).write(uri, json.dumps(asked_of(run), indent=1).encode())

@@ -1,6 +1,5 @@
 """Where the models compute, and what follows from it."""
 
-import enum
 import os
 
 import jax
@@ -10,38 +9,16 @@ from musiq_core.programs.bucketed.scorer import BucketedScorer
 from musiq_core.programs.packed.scorer import PackedScorer
 from musiq_core.programs.scorer import Scorer
 from musiq_core.programs.self_test import BFLOAT16_TOLERANCE, TOLERANCE
+from pipelines.scoring.config import Device
 
 
 class DeviceError(Exception):
     """A worker does not have the device that the run was told to use."""
 
 
-class Device(enum.StrEnum):
-    """What computes the scores of a run."""
-
-    CPU = "cpu"
-    GPU = "gpu"
-    TPU = "tpu"
-
-    @property
-    def is_accelerator(self) -> bool:
-        """Whether batches run beside the Python process instead of in it."""
-        return self is not Device.CPU
-
-    @property
-    def precision(self) -> str:
-        """What matrix products are computed in."""
-        return "bfloat16" if self.is_accelerator else "float32"
-
-    @property
-    def self_test_tolerance(self) -> float:
-        """Allowed distance from a model file's self-test, as a share of its range."""
-        return BFLOAT16_TOLERANCE if self.is_accelerator else TOLERANCE
-
-    @property
-    def jax_platform(self) -> str:
-        """JAX's name of it, for JAX_PLATFORMS."""
-        return "cuda" if self is Device.GPU else self.value
+def self_test_tolerance(device: Device) -> float:
+    """Return the allowed distance from a self-test, as a share of the model's range."""
+    return BFLOAT16_TOLERANCE if device.is_accelerator else TOLERANCE
 
 
 def use_device(device: Device) -> None:

@@ -9,7 +9,6 @@ import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton, DoOutputsTuple, PCollection
 from apache_beam.utils.shared import Shared
 
-from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.fetch import FetchImage
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.journal import (
@@ -37,6 +36,7 @@ from pipelines.scoring.plan import (
 )
 from pipelines.scoring.prepare import PrepareImage
 from pipelines.scoring.publish import publish_run
+from pipelines.scoring.run import Run
 from pipelines.scoring.score import ScoreImages
 from pipelines.scoring.shards.parquet_rows import gather_rows
 from pipelines.scoring.write import WriteShard, shard_count_for
@@ -44,18 +44,18 @@ from schemas.ledger import LedgerRow, shard_of
 from schemas.manifest import Manifest
 
 
-def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
+def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
     """Build the job that scores every input and publishes the ledger.
 
     Args:
       pipeline: The pipeline to build in.
-      config: The run.
+      run: The run.
 
     Returns:
       The published manifest, one element.
     """
-    named, listing = _list(pipeline, config)
-    planned = _plan(pipeline, named, config)
+    named, listing = _list(pipeline, run)
+    planned = _plan(pipeline, named, run)
     row_count = (
         (planned.to_score, planned[KEPT])
         | "Planned rows" >> beam.Flatten()
@@ -65,28 +65,28 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
     rows = (
         gather_rows(planned.to_score)
         | "Reshuffle" >> beam.Reshuffle()
-        | "Fetch" >> beam.ParDo(FetchImage(max_file_bytes=config.max_file_bytes))
+        | "Fetch" >> beam.ParDo(FetchImage(max_file_bytes=run.asked.max_file_bytes))
         | "Prepare"
         >> beam.ParDo(
             PrepareImage(
-                config.preparation,
-                config.decoder_limits,
-                is_ahead=config.device.is_accelerator,
+                run.preparation,
+                run.asked.decoder_limits,
+                is_ahead=run.asked.device.is_accelerator,
             )
         )
-        | "Score" >> beam.ParDo(ScoreImages(config, Shared()))
-        | "Journal rows" >> beam.ParDo(JournalRows(config))
+        | "Score" >> beam.ParDo(ScoreImages(run, Shared()))
+        | "Journal rows" >> beam.ParDo(JournalRows(run))
     )
     summaries = (
         (rows, planned[KEPT])
         | "All rows" >> beam.Flatten()
-        | "Key by shard" >> beam.Map(_with_shard, AsSingleton(row_count), config)
+        | "Key by shard" >> beam.Map(_with_shard, AsSingleton(row_count), run)
         | "Group by shard" >> beam.GroupByKey()
-        | "Write" >> beam.ParDo(WriteShard(config), AsSingleton(row_count))
+        | "Write" >> beam.ParDo(WriteShard(run), AsSingleton(row_count))
     )
     return (
         pipeline
-        | "Once" >> beam.Create([config])
+        | "Once" >> beam.Create([run])
         | "Publish"
         >> beam.Map(
             _publish,
@@ -98,16 +98,14 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
     )
 
 
-def _list(
-    pipeline: beam.Pipeline, config: ScoringConfig
-) -> tuple[PCollection, PCollection]:
+def _list(pipeline: beam.Pipeline, run: Run) -> tuple[PCollection, PCollection]:
     """Return a ref for every image, and the counts of all that was listed.
 
     Files of images are looked into in parallel.
     """
     listed = (
         pipeline
-        | "Inputs" >> beam.Create(list(config.inputs))
+        | "Inputs" >> beam.Create(list(run.inputs))
         | "List" >> beam.ParDo(ListInput()).with_outputs(SHARDS, LISTED, main="images")
     )
     members = (
@@ -123,17 +121,15 @@ def _list(
     return (listed.images, members.images) | "Named" >> beam.Flatten(), counts
 
 
-def _plan(
-    pipeline: beam.Pipeline, named: PCollection, config: ScoringConfig
-) -> DoOutputsTuple:
+def _plan(pipeline: beam.Pipeline, named: PCollection, run: Run) -> DoOutputsTuple:
     """Divide the inputs: `to_score`, `KEPT` for rows taken over, and `COUNTS`."""
-    shards = plan_shard_count(config.previous)
+    shards = plan_shard_count(run.previous)
     every_shard = pipeline | "Every plan shard" >> beam.Create(
-        [(shard, None) for shard in range(shards)] if config.previous else []
+        [(shard, None) for shard in range(shards)] if run.previous else []
     )
     journal = (
         pipeline
-        | "Journal" >> beam.Create([journal_folder(config)])
+        | "Journal" >> beam.Create([journal_folder(run)])
         | "List journal" >> beam.FlatMap(list_journal)
         | "Spread journal" >> beam.Reshuffle()
         | "Read journal" >> beam.FlatMap(read_journal, shard_count=shards)
@@ -149,10 +145,10 @@ def _plan(
         | "Plan"
         >> beam.ParDo(
             PlanShard(
-                previous=config.previous,
-                retry_failed=config.retry_failed,
-                vanished=config.vanished,
-                progress_folder=config.progress_folder,
+                previous=run.previous,
+                retry_failed=run.asked.retry_failed,
+                vanished=run.asked.vanished,
+                progress_folder=run.progress_folder,
             )
         ).with_outputs(KEPT, COUNTS, main="to_score")
     )
@@ -163,18 +159,16 @@ def _with_plan_shard(ref: ImageRef, shard_count: int) -> tuple[int, ImageRef]:
 
 
 def _with_shard(
-    row: LedgerRow | KeptRow, rows: int, config: ScoringConfig
+    row: LedgerRow | KeptRow, rows: int, run: Run
 ) -> tuple[int, LedgerRow | KeptRow]:
-    return shard_of(row.uri, shard_count_for(rows, config.rows_per_shard)), row
+    return shard_of(row.uri, shard_count_for(rows, run.asked.rows_per_shard)), row
 
 
 def _publish(
-    config: ScoringConfig,
+    run: Run,
     summaries: list,
     listing: ListingCounts,
     counts: PlanCounts,
     rows: int,
 ) -> Manifest:
-    return publish_run(
-        summaries, listing=listing, planned=counts, rows=rows, config=config
-    )
+    return publish_run(summaries, listing=listing, planned=counts, rows=rows, run=run)

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.ledger.folder import LedgerFolderError
-from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.plan import JournalEntry
 from pipelines.scoring.previous_state import KNOWN_COLUMNS, KnownRow
+from pipelines.scoring.run import Run
 from pipelines.storage import StorageError, join, storage_for
 from schemas.ledger import LedgerRow, rows_to_table, shard_of
 
@@ -28,17 +28,17 @@ _SECONDS = 30.0
 _SUFFIX = ".parquet"
 
 
-def journal_folder(config: ScoringConfig) -> str:
+def journal_folder(run: Run) -> str:
     """Return the folder of the rows that are as this run would make them."""
     made_by = {
-        "models": [(model.name, model.digest) for model in config.ledger_models],
-        "settings": config.score_settings(),
+        "models": [(model.name, model.digest) for model in run.ledger_models],
+        "settings": run.score_settings(),
     }
     digest = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()
-    return join(config.output, f"journal/{digest[:16]}/")
+    return join(run.output, f"journal/{digest[:16]}/")
 
 
-def write_journal(rows: Sequence[LedgerRow], config: ScoringConfig) -> None:
+def write_journal(rows: Sequence[LedgerRow], run: Run) -> None:
     """Write finished rows into a new file, without the carried columns.
 
     Raises:
@@ -47,13 +47,13 @@ def write_journal(rows: Sequence[LedgerRow], config: ScoringConfig) -> None:
     table = rows_to_table(
         [dataclasses.replace(row, carried=()) for row in rows],
         carried=(),
-        models=config.ledger_models,
-        run_id=config.run_id,
-        run_started_at=config.started_at,
+        models=run.ledger_models,
+        run_id=run.id,
+        run_started_at=run.started_at,
     )
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
-    uri = join(journal_folder(config), f"{uuid.uuid4().hex}{_SUFFIX}")
+    uri = join(journal_folder(run), f"{uuid.uuid4().hex}{_SUFFIX}")
     storage_for(uri).write(uri, buffer.getvalue())
 
 
@@ -92,17 +92,17 @@ def read_journal_table(uri: str, columns: list[str] | None = None) -> pa.Table:
     return pq.read_table(pa.BufferReader(data), columns=columns)
 
 
-def drop_journal(config: ScoringConfig) -> None:
+def drop_journal(run: Run) -> None:
     """Delete a journal whose rows are published, or no longer wanted."""
-    for uri in list(list_journal(journal_folder(config))):
+    for uri in list(list_journal(journal_folder(run))):
         storage_for(uri).delete(uri)
 
 
 class JournalRows(beam.DoFn):
     """`write_journal` every 200 rows or 30 seconds; all rows pass through."""
 
-    def __init__(self, config: ScoringConfig):
-        self._config = config
+    def __init__(self, run: Run):
+        self._run = run
 
     def start_bundle(self):
         """Start with no rows waiting."""
@@ -122,5 +122,5 @@ class JournalRows(beam.DoFn):
     def finish_bundle(self):
         """Write the rows still waiting."""
         if self._rows:
-            write_journal(self._rows, self._config)
+            write_journal(self._rows, self._run)
             self._rows = []

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.ledger.folder import LedgerFolderError, read_ledger_file
-from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.journal import read_journal_table
 from pipelines.scoring.plan import KeptRow
 from pipelines.scoring.previous_state import previous_files
+from pipelines.scoring.run import Run
 
 
 def read_kept_rows(
@@ -18,7 +18,7 @@ def read_kept_rows(
     schema: pa.Schema,
     shard: int,
     shard_count: int,
-    config: ScoringConfig,
+    run: Run,
 ) -> pa.Table:
     """Return kept rows as they were, their columns from the inputs renewed.
 
@@ -31,48 +31,48 @@ def read_kept_rows(
       schema: Schema of the run's ledger.
       shard: Number of the shard.
       shard_count: Shards of the run.
-      config: The run.
+      run: The run.
 
     Raises:
       LedgerFolderError: If rows are no longer where planning found them.
     """
     by_uri = {row.uri: row for row in kept}
     tables = [schema.empty_table()]
-    for table in _find_rows(kept, shard, shard_count, config):
+    for table in _find_rows(kept, shard, shard_count, run):
         rows = [by_uri[uri] for uri in table.column("uri").to_pylist()]
         is_vanished = pa.array([row.is_vanished for row in rows], pa.bool_())
         is_named = pa.array([not row.is_vanished for row in rows], pa.bool_())
         named = [row for row in rows if not row.is_vanished]
         tables += [
-            _renewed(table.filter(is_named), named, schema, config),
-            _marked(table.filter(is_vanished), schema, config),
+            _renewed(table.filter(is_named), named, schema, run),
+            _marked(table.filter(is_vanished), schema, run),
         ]
     table = pa.concat_tables(tables)
     if table.num_rows != len(kept):
         raise LedgerFolderError(
-            f"rows of {config.output} were lost while the run was going on; run again"
+            f"rows of {run.output} were lost while the run was going on; run again"
         )
     return table
 
 
 def _renewed(
-    table: pa.Table, rows: Sequence[KeptRow], schema: pa.Schema, config: ScoringConfig
+    table: pa.Table, rows: Sequence[KeptRow], schema: pa.Schema, run: Run
 ) -> pa.Table:
     """Return the rows of `table`, which are those of `rows`, as their inputs say."""
     columns = {
         "key": pa.array([row.key for row in rows], pa.string()),
         "vanished": pa.repeat(pa.scalar(False), len(rows)),
     }
-    for index, field in enumerate(config.carried):
+    for index, field in enumerate(run.carried):
         values = [row.carried[index] for row in rows]
         columns[field.name] = pa.array(values, field.type)
     return _with_columns(table, columns, schema)
 
 
-def _marked(table: pa.Table, schema: pa.Schema, config: ScoringConfig) -> pa.Table:
+def _marked(table: pa.Table, schema: pa.Schema, run: Run) -> pa.Table:
     """Return the rows of `table` as they were, marked as vanished."""
     columns = {"vanished": pa.repeat(pa.scalar(True), table.num_rows)}
-    for field in config.carried:
+    for field in run.carried:
         columns[field.name] = _cast_or_null(table, field)
     return _with_columns(table, columns, schema)
 
@@ -101,16 +101,16 @@ def _with_columns(
 
 
 def _find_rows(
-    kept: Sequence[KeptRow], shard: int, shard_count: int, config: ScoringConfig
+    kept: Sequence[KeptRow], shard: int, shard_count: int, run: Run
 ) -> Iterator[pa.Table]:
     """Yield the rows from every file that holds some of them."""
     uris: dict[str | None, list[str]] = {}
     for row in kept:
         uris.setdefault(row.journal, []).append(row.uri)
     published = uris.pop(None, [])
-    if published and config.previous:
-        for file in previous_files(config.previous, shard, shard_count):
-            table = read_ledger_file(config.previous.ledger, file)
+    if published and run.previous:
+        for file in previous_files(run.previous, shard, shard_count):
+            table = read_ledger_file(run.previous.ledger, file)
             yield table.filter(pc.field("uri").isin(published))
     for journal, journalled in uris.items():
         assert journal is not None

@@ -11,10 +11,10 @@ from typing import Literal
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
-from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input
 from pipelines.scoring.inputs import list_input
+from pipelines.scoring.run import Run
 from pipelines.scoring.shards.list_shard import list_shard
 from pipelines.scoring.shards.shard import Shard
 from schemas.manifest import CountsError
@@ -51,13 +51,13 @@ def add_listing_counts(counts: Iterable[ListingCounts]) -> ListingCounts:
     )
 
 
-def require_whole_listing(listing: ListingCounts, config: ScoringConfig) -> None:
+def require_whole_listing(listing: ListingCounts, run: Run) -> None:
     """Refuse to publish unless every input and every shard was listed to its end.
 
     Raises:
       CountsError: If that is not so.
     """
-    inputs = len(config.inputs)
+    inputs = len(run.inputs)
     if (listing.inputs, listing.listed_shards) != (inputs, listing.shards):
         raise CountsError(
             f"the counts do not add up, so nothing was published: {listing.inputs} of "

@@ -1,7 +1,6 @@
 """Plan: which inputs must be scored, and which rows of the ledger still hold."""
 
 import dataclasses
-import enum
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
+from pipelines.scoring.config import RetryFailed, Vanished
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.look_up import look_up
 from pipelines.scoring.previous_state import (
@@ -25,21 +25,6 @@ KEPT = "kept"
 COUNTS = "counts"
 _FIRST_PLAN_SHARDS = 64
 _SORTED_TOGETHER = 4096
-
-
-class RetryFailed(enum.StrEnum):
-    """Which failed rows are tried again although their files have not changed."""
-
-    TRANSIENT = "transient"
-    ALL = "all"
-    NONE = "none"
-
-
-class Vanished(enum.StrEnum):
-    """What becomes of rows whose inputs are no longer named."""
-
-    DROP = "drop"
-    MARK = "mark"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,8 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from musiq_core.images.patches import Patches
 from musiq_core.images.preparation import Preparation, PreparationConfig
-from pipelines.decoding import Decoder, DecoderLimits
+from pipelines.decoding.decoder import Decoder
+from pipelines.decoding.limits import DecoderLimits
 from pipelines.read_ahead import ReadAhead
 from pipelines.scoring.fetch import FetchedImage
 from schemas.failures import ImageFailure

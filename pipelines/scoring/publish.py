@@ -9,10 +9,11 @@ from pipelines.ledger.folder import (
     publish_manifest,
     read_manifest,
 )
-from pipelines.scoring.config import ScoringConfig
+from pipelines.scoring.asked import asked_of
 from pipelines.scoring.journal import drop_journal
 from pipelines.scoring.listing import ListingCounts, require_whole_listing
 from pipelines.scoring.plan import PlanCounts, Vanished
+from pipelines.scoring.run import Run
 from pipelines.scoring.score_quantiles import score_quantiles
 from pipelines.scoring.write import ShardSummary, shard_count_for
 from schemas.manifest import Counts, CountsError, Manifest
@@ -34,9 +35,7 @@ class FailureBudgetError(Exception):
     """Too many images failed for the rest to be trusted."""
 
 
-def require_within_budget(
-    tried: int, failures: Counter[str], config: ScoringConfig
-) -> None:
+def require_within_budget(tried: int, failures: Counter[str], run: Run) -> None:
     """Refuse to publish a run in which too many images failed.
 
     Few images say little, so runs of fewer than 100 always pass. Rows from the journal
@@ -45,38 +44,36 @@ def require_within_budget(
     Args:
       tried: Images of this run and of the unfinished runs that it goes on with.
       failures: Failed images among them, by failure class.
-      config: The run.
+      run: The run.
 
     Raises:
       FailureBudgetError: With the rate and the commonest failures.
     """
     failed = failures.total()
-    if tried < _BUDGET_IMAGES or failed <= config.max_failure_rate * tried:
+    if tried < _BUDGET_IMAGES or failed <= run.asked.max_failure_rate * tried:
         return
     common = ", ".join(f"{count} {name}" for name, count in failures.most_common(3))
     raise FailureBudgetError(
         f"{failed} of {tried} images failed ({common}), more than --max_failure_rate "
-        f"{config.max_failure_rate:g} allows, so nothing was published; the rows are "
-        f"kept in {config.output}/runs/{config.run_id}"
+        f"{run.asked.max_failure_rate:g} allows, so nothing was published; the rows "
+        f"are kept in {run.output}/runs/{run.id}"
     )
 
 
-def require_known_rows(
-    planned: PlanCounts, vanished: int, config: ScoringConfig
-) -> None:
+def require_known_rows(planned: PlanCounts, vanished: int, run: Run) -> None:
     """Refuse to publish if rows of the ledger got lost instead of being dropped.
 
     Args:
       planned: What planning met.
       vanished: Marked rows that were written.
-      config: The run.
+      run: The run.
 
     Raises:
       CountsError: If planning did not meet all rows, or not all rows were marked.
     """
-    files = config.previous.files if config.previous else ()
+    files = run.previous.files if run.previous else ()
     published = sum(file.rows for file in files)
-    marked = planned.vanished if config.vanished is Vanished.MARK else 0
+    marked = planned.vanished if run.asked.vanished is Vanished.MARK else 0
     if (planned.published, vanished) != (published, marked):
         raise CountsError(
             "the counts do not add up, so nothing was published: planning met "
@@ -85,12 +82,12 @@ def require_known_rows(
         )
 
 
-def is_published(config: ScoringConfig) -> bool:
+def is_published(run: Run) -> bool:
     """Whether this very run has published its manifest already."""
-    if newest_manifest_number(config.output) < config.manifest_number:
+    if newest_manifest_number(run.output) < run.manifest_number:
         return False
-    manifest = read_manifest(config.output, config.manifest_number)
-    return manifest.run_id == config.run_id
+    manifest = read_manifest(run.output, run.manifest_number)
+    return manifest.run_id == run.id
 
 
 def publish_run(
@@ -99,7 +96,7 @@ def publish_run(
     listing: ListingCounts,
     planned: PlanCounts,
     rows: int,
-    config: ScoringConfig,
+    run: Run,
 ) -> Manifest:
     """Make a run's shards the newest state of the ledger.
 
@@ -108,7 +105,7 @@ def publish_run(
       listing: What the listing met, counted there and then.
       planned: What planning met.
       rows: Rows that planning foresaw: distinct inputs and marked vanished ones.
-      config: The run.
+      run: The run.
 
     Returns:
       The published manifest.
@@ -125,14 +122,14 @@ def publish_run(
         failures.update(summary.failures)
     scored = sum(summary.scored for summary in summaries)
     vanished = sum(summary.vanished for summary in summaries)
-    require_whole_listing(listing, config)
-    require_known_rows(planned, vanished, config)
+    require_whole_listing(listing, run)
+    require_known_rows(planned, vanished, run)
     require_within_budget(
-        sum(summary.unpublished for summary in summaries), unpublished_failures, config
+        sum(summary.unpublished for summary in summaries), unpublished_failures, run
     )
     manifest = Manifest(
-        run_id=config.run_id,
-        created_at=config.started_at.isoformat(),
+        run_id=run.id,
+        created_at=run.started_at.isoformat(),
         counts=Counts(
             named=listing.images,
             duplicates=planned.repeats,
@@ -144,7 +141,7 @@ def publish_run(
             dropped=planned.vanished - vanished,
         ),
         failures=dict(failures),
-        shard_count=shard_count_for(rows, config.rows_per_shard),
+        shard_count=shard_count_for(rows, run.asked.rows_per_shard),
         files=tuple(sorted((s.file for s in summaries), key=lambda file: file.path)),
         models={
             model.columns.name: {
@@ -153,17 +150,18 @@ def publish_run(
                 "score_range": list(model.card.score_range),
                 "higher_is_better": model.card.higher_is_better,
             }
-            for model in config.models
+            for model in run.models
         },
-        settings=config.score_settings(),
+        settings=run.score_settings(),
+        asked=asked_of(run),
         versions={p: importlib.metadata.version(p) for p in _VERSIONED_PACKAGES},
         score_quantiles={
             model.columns.name: score_quantiles(
                 [summary.samples[model.columns.name] for summary in summaries]
             )
-            for model in config.models
+            for model in run.models
         },
     )
-    publish_manifest(config.output, config.manifest_number, manifest)
-    drop_journal(config)
+    publish_manifest(run.output, run.manifest_number, manifest)
+    drop_journal(run)
     return manifest

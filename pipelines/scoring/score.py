@@ -18,11 +18,12 @@ from musiq_core.programs.batching import Batcher
 from musiq_core.programs.scorer import Scorer, ScorerStatistics
 from musiq_core.programs.self_test import check_self_test
 from pipelines.models.built_in import read_model_bytes
-from pipelines.scoring.config import ScoringConfig, ScoringModel
+from pipelines.scoring.config import Device
 from pipelines.scoring.counters import count_rows, count_work
-from pipelines.scoring.device import Device, make_scorer, require_device
+from pipelines.scoring.device import make_scorer, require_device, self_test_tolerance
 from pipelines.scoring.prepare import PreparedImage
 from pipelines.scoring.progress import ProgressCounter
+from pipelines.scoring.run import Run, ScoringModel
 from schemas.failures import Failure
 from schemas.ledger import LedgerRow
 
@@ -45,7 +46,7 @@ def load_scorer(model: ScoringModel, device: Device) -> Scorer:
         )
     require_device(device)
     scorer = make_scorer(found, device)
-    check_self_test(scorer, uri=model.uri, tolerance=device.self_test_tolerance)
+    check_self_test(scorer, uri=model.uri, tolerance=self_test_tolerance(device))
     return scorer
 
 
@@ -120,12 +121,12 @@ class ScoreImages(beam.DoFn):
     Models are loaded once in a process, whichever bundles and threads it runs.
     """
 
-    def __init__(self, config: ScoringConfig, shared: Shared):
-        self._models = config.models
-        self._device = config.device
-        self._progress_folder = config.progress_folder
+    def __init__(self, run: Run, shared: Shared):
+        self._models = run.models
+        self._device = run.asked.device
+        self._progress_folder = run.progress_folder
         self._shared = shared
-        self._tag = config.run_id
+        self._tag = run.id
 
     def setup(self):
         """Load and compile the models before the first bundle."""

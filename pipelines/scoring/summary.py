@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.counters import COMPILATIONS, COMPUTED_TOKENS, TOKENS
+from pipelines.scoring.run import Run
 from schemas.manifest import Manifest, manifest_name
 from schemas.programs import printable
 
@@ -38,7 +38,7 @@ class RunSummary:
     @classmethod
     def of(
         cls,
-        config: ScoringConfig,
+        run: Run,
         manifest: Manifest,
         *,
         seconds: float,
@@ -46,8 +46,8 @@ class RunSummary:
     ) -> "RunSummary":
         """Return the summary of a run that published `manifest`."""
         return cls(
-            ledger=config.output,
-            manifest_path=manifest_name(config.manifest_number),
+            ledger=run.output,
+            manifest_path=manifest_name(run.manifest_number),
             manifest=manifest,
             seconds=seconds,
             counters=counters,

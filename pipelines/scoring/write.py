@@ -10,9 +10,9 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.kept_rows import read_kept_rows
 from pipelines.scoring.plan import KeptRow
+from pipelines.scoring.run import Run
 from pipelines.scoring.score_quantiles import ScoreSample, sample_scores
 from pipelines.storage import join, storage_for
 from schemas.ledger import LedgerRow, Status, rows_to_table
@@ -60,7 +60,7 @@ def write_shard(
     *,
     shard: int,
     shard_count: int,
-    config: ScoringConfig,
+    run: Run,
 ) -> ShardSummary:
     """Write one shard; the same rows give the same file, so a retry changes nothing.
 
@@ -68,7 +68,7 @@ def write_shard(
       rows: The shard's rows, in any order; they are written in order of URI.
       shard: Number of the shard, below `shard_count`.
       shard_count: Shards of the run.
-      config: The run.
+      run: The run.
 
     Raises:
       StorageError: If the file cannot be written whole.
@@ -80,21 +80,21 @@ def write_shard(
     unpublished = {row.uri for row in new} | {row.uri for row in kept if row.journal}
     table = rows_to_table(
         new,
-        carried=config.carried,
-        models=config.ledger_models,
-        run_id=config.run_id,
-        run_started_at=config.started_at,
+        carried=run.carried,
+        models=run.ledger_models,
+        run_id=run.id,
+        run_started_at=run.started_at,
     )
     if kept:
         table = pa.concat_tables(
-            [table, read_kept_rows(kept, table.schema, shard, shard_count, config)]
+            [table, read_kept_rows(kept, table.schema, shard, shard_count, run)]
         )
     table = table.sort_by("uri")
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", row_group_size=10_000)
     data = buffer.getvalue()
-    path = f"runs/{config.run_id}/part-{shard:05d}-of-{shard_count:05d}.parquet"
-    uri = join(config.output, path)
+    path = f"runs/{run.id}/part-{shard:05d}-of-{shard_count:05d}.parquet"
+    uri = join(run.output, path)
     storage_for(uri).write(uri, data)
     return ShardSummary(
         file=LedgerFile(
@@ -121,7 +121,7 @@ def write_shard(
         failures=Counter(table.column("failure").drop_null().to_pylist()),
         samples={
             model.name: sample_scores(table.column(model.column).drop_null().to_numpy())
-            for model in config.ledger_models
+            for model in run.ledger_models
         },
     )
 
@@ -129,15 +129,13 @@ def write_shard(
 class WriteShard(beam.DoFn):
     """`write_shard` for every group of rows."""
 
-    def __init__(self, config: ScoringConfig):
-        self._config = config
+    def __init__(self, run: Run):
+        self._run = run
 
     def process(
         self, element: tuple[int, Iterable[LedgerRow | KeptRow]], row_count: int
     ) -> Iterator[ShardSummary]:
         """Emit the summary of the written shard."""
         shard, rows = element
-        shard_count = shard_count_for(row_count, self._config.rows_per_shard)
-        yield write_shard(
-            rows, shard=shard, shard_count=shard_count, config=self._config
-        )
+        shard_count = shard_count_for(row_count, self._run.asked.rows_per_shard)
+        yield write_shard(rows, shard=shard, shard_count=shard_count, run=self._run)

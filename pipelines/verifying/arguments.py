@@ -1,9 +1,9 @@
-"""The arguments of `musiq verify`; light, so that help answers at once."""
+"""The flags of `musiq verify`; light, so that help answers at once."""
 
-import argparse
-from typing import Any
+import dataclasses
 
-from schemas.programs import ArgumentParser, flags_of
+from schemas.flags import Flag
+from schemas.programs import Program
 
 _EPILOG = """\
 Exit codes: 0 the ledger is whole, 1 it is not, 2 wrong arguments.
@@ -12,23 +12,35 @@ Example: musiq verify --ledger ledger/
 """
 
 
-def add_program(programs: Any, name: str) -> None:
-    """Add `musiq verify` to the subcommands."""
-    parser: ArgumentParser = programs.add_parser(
-        name,
-        help="check a ledger from its files",
-        description="Check the newest state of a ledger from its files: digests, "
-        "counts, duplicates, schema, models and scores.",
-        epilog=_EPILOG,
-    )
-    parser.add_argument("--ledger", required=True, metavar="DIR", help="the ledger")
-    parser.add_argument(
-        "--json", action="store_true", help="print JSON instead of lines"
-    )
-    parser.set_defaults(run=_run, flags=flags_of(parser))
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VerifyingConfig:
+    """What was asked of `musiq verify`.
+
+    Attributes:
+      ledger: Name of the ledger's folder.
+      json: Whether the answer is JSON.
+    """
+
+    ledger: str
+    json: bool = False
 
 
-def _run(args: argparse.Namespace, rest: list[str]) -> int:
+def _run(config: VerifyingConfig, _: list[str]) -> int:
     from pipelines.verifying import command
 
-    return command.run(args, rest)
+    return command.run(config)
+
+
+VERIFY = Program(
+    name="verify",
+    help="check a ledger from its files",
+    description="Check the newest state of a ledger from its files: digests, "
+    "counts, duplicates, schema, models and scores.",
+    epilog=_EPILOG,
+    settings=VerifyingConfig,
+    run=_run,
+    flags=(
+        Flag("ledger", "the ledger", "DIR"),
+        Flag("json", "print JSON instead of lines"),
+    ),
+)

@@ -1,6 +1,5 @@
 """`musiq verify`: from arguments to a verdict."""
 
-import argparse
 import json
 
 from pipelines.ledger.folder import (
@@ -9,22 +8,22 @@ from pipelines.ledger.folder import (
     read_manifest,
 )
 from pipelines.storage import StorageError, resolve
+from pipelines.verifying.arguments import VerifyingConfig
 from pipelines.verifying.verify_ledger import verify_ledger
 from schemas.errors import UsageError
 from schemas.failures import ImageFailure
 from schemas.manifest import manifest_name
-from schemas.programs import printable, refuse_unknown
+from schemas.programs import printable
 
 
-def run(args: argparse.Namespace, rest: list[str]) -> int:
+def run(config: VerifyingConfig) -> int:
     """Check the ledger and return the exit code."""
-    refuse_unknown("musiq verify", rest, args.flags)
     try:
-        ledger = resolve(args.ledger, base=None)
+        ledger = resolve(config.ledger, base=None)
         number = newest_manifest_number(ledger)
         if number == 0:
             raise UsageError(
-                f"--ledger {args.ledger} has no published state; name a folder that "
+                f"--ledger {config.ledger} has no published state; name a folder that "
                 "`musiq score` has written to"
             )
         manifest = read_manifest(ledger, number)
@@ -32,7 +31,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
         raise UsageError(str(error)) from error
     problems = verify_ledger(ledger, manifest)
     rows = sum(file.rows for file in manifest.files)
-    if args.json:
+    if config.json:
         told = {"manifest": manifest_name(number), "rows": rows, "problems": problems}
         print(json.dumps(told))
     elif problems:

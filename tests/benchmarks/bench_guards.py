@@ -15,7 +15,8 @@ from musiq_core.images.patches import Patches
 from musiq_core.images.preparation import PreparationConfig, prepare
 from musiq_core.model_files.model_file import read_model_file
 from musiq_core.programs.packed.scorer import PackedScorer
-from pipelines.decoding import DEFAULT_LIMITS, Decoder
+from pipelines.decoding.decoder import Decoder
+from pipelines.decoding.limits import DEFAULT_LIMITS
 from schemas.failures import ImageFailure
 from tests.benchmarks.make_photos import photo
 from tests.benchmarks.table import Row

@@ -13,6 +13,7 @@ from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.configure import read_models
 from pipelines.scoring.image_ref import with_object
 from pipelines.scoring.input import Input, InputKind
+from pipelines.scoring.run import Run
 from pipelines.scoring.write import shard_count_for
 from pipelines.storage import storage_for
 from schemas.ledger import LedgerModel, LedgerRow, Score, rows_to_table, shard_of
@@ -48,13 +49,15 @@ def write_ledger(ledger: Path, uris: list[str], model_file: Path) -> None:
     """Publish a ledger that says all of `uris` were scored by a model."""
     models = read_models([str(model_file)])
     [column] = [model.columns for model in models]
-    config = ScoringConfig(
-        inputs=(Input(number=0, uri="list.parquet", kind=InputKind.PARQUET),),
-        output=str(ledger),
-        models=models,
-        run_id=_RUN_ID,
+    config = ScoringConfig(input=("list.parquet",), output=str(ledger))
+    run = Run(
+        asked=config,
+        id=_RUN_ID,
         started_at=_STARTED_AT,
         manifest_number=1,
+        output=str(ledger),
+        inputs=(Input(number=0, uri="list.parquet", kind=InputKind.PARQUET),),
+        models=models,
     )
     shard_count = shard_count_for(len(uris), ScoringConfig.rows_per_shard)
     shards = defaultdict(list)
@@ -79,7 +82,7 @@ def write_ledger(ledger: Path, uris: list[str], model_file: Path) -> None:
         shard_count=shard_count,
         files=tuple(files),
         models={column.name: {"digest": column.digest}},
-        settings=config.score_settings(),
+        settings=run.score_settings(),
         versions={},
         score_quantiles={},
     )

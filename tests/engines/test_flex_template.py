@@ -12,15 +12,15 @@ from google.cloud import dataflow as api
 from google.protobuf import json_format
 from helpers.run_musiq import ROOT
 
-from pipelines.cli import build_parser
 from pipelines.dataflow.metadata import template_metadata
 from pipelines.dataflow.template_parameters import (
-    LOCAL_ONLY,
     score_parameters,
     template_parameters,
     to_arguments,
 )
 from pipelines.engines.dataflow.workers import profile_for
+from pipelines.scoring.arguments import SCORE
+from pipelines.scoring.config import ScoringConfig
 from pipelines.storage import storage_for
 
 FOLDER = ROOT / "pipelines" / "dataflow"
@@ -42,10 +42,11 @@ def test_the_metadata_is_that_of_the_commands_arguments():
     )
 
 
-def test_every_argument_is_a_parameter_or_means_this_machine():
-    flags = build_parser().parse_args(["score", "--input=x", "--output=y"]).flags
-    names = {flag[2:] for flag in flags}
-    assert names == {p.name for p in score_parameters()} | LOCAL_ONLY
+def test_every_flag_is_a_parameter_or_means_this_machine():
+    names = {flag.name for flag in SCORE.flags}
+    local = {flag.name for flag in SCORE.flags if flag.is_local}
+    assert local == {"json", "workers"}
+    assert {p.name for p in score_parameters()} == names - local
 
 
 def test_dataflow_takes_the_metadata():
@@ -85,10 +86,10 @@ def test_regexes_let_good_values_through_alone(name, good, bad):
 
 
 def test_defaults_of_the_command_pass_the_regexes():
-    defaults = build_parser().parse_args(["score", "--input=x", "--output=y"])
-    for name in REGEXES.keys() & vars(defaults).keys():
+    defaults = ScoringConfig(input=("x",), output="y")
+    for name in REGEXES.keys() & vars(defaults).keys() - {"input", "output"}:
         value = getattr(defaults, name)
-        if value is not None and name not in ("output",):
+        if value not in (None, ()):
             text = str(value).lower() if isinstance(value, bool) else str(value)
             assert re.search(REGEXES[name], text), name
 

@@ -16,26 +16,28 @@ from helpers.tiny_models import tiny_model_file
 
 from pipelines.cli import build_parser
 from pipelines.engines.runners import make_runner
-from pipelines.scoring.configure import build_config
+from pipelines.scoring.configure import start_run
 from pipelines.scoring.flow import score_photos
+from schemas.command_line import parse_arguments
 
 _MOST_BYTES = 64  # a digest may cross a shuffle, a file may not
 
 
 @pytest.fixture
-def config(tmp_path):
+def run(tmp_path):
     write_images(tmp_path / "photos", 3)
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"no image")
     (tmp_path / "model.safetensors").write_bytes(tiny_model_file())
     told = ["score", f"--input={tmp_path}/photos", f"--output={tmp_path}/ledger"]
-    args = build_parser().parse_args([*told, f"--model={tmp_path}/model.safetensors"])
-    return build_config(args, progress_folder=None)
+    told.append(f"--model={tmp_path}/model.safetensors")
+    config, _ = parse_arguments(build_parser(), told)
+    return start_run(config)
 
 
-def built(config) -> beam.Pipeline:
+def built(run) -> beam.Pipeline:
     options = PipelineOptions([])
     pipeline = beam.Pipeline(make_runner(options, workers=1), options)
-    score_photos(pipeline, config)
+    score_photos(pipeline, run)
     return pipeline
 
 
@@ -82,8 +84,8 @@ def note(value: object, step: str, folder: str) -> None:
     path.write_text(json.dumps([*seen, found]))
 
 
-def test_no_pixels_and_no_files_cross_a_shuffle(config, tmp_path):
-    pipeline = built(config)
+def test_no_pixels_and_no_files_cross_a_shuffle(run, tmp_path):
+    pipeline = built(run)
     shuffled = Shuffled()
     pipeline.visit(shuffled)
     folder = tmp_path / "seen"
@@ -105,21 +107,23 @@ def test_heavy_parts_would_be_found():
     assert not list(heavy_parts((1, "text" * 99, b"0" * 32)))
 
 
-def names(config) -> list[str]:
-    components = built(config).to_runner_api().components
+def names(run) -> list[str]:
+    components = built(run).to_runner_api().components
     return [transform.unique_name for transform in components.transforms.values()]
 
 
-def test_steps_have_unique_names_that_stay(config):
-    first = names(config)
+def test_steps_have_unique_names_that_stay(run):
+    first = names(run)
     assert len(set(first)) == len(first)
-    another = dataclasses.replace(config, run_id="another", max_failure_rate=0.5)
+    another = dataclasses.replace(
+        run, id="another", asked=dataclasses.replace(run.asked, max_failure_rate=0.5)
+    )
     assert sorted(names(another)) == sorted(first)
 
 
-def test_refs_are_spread_over_workers_before_files_are_fetched(config):
+def test_refs_are_spread_over_workers_before_files_are_fetched(run):
     """Without it, the step that lists would also fetch and score, on one worker."""
-    components = built(config).to_runner_api().components
+    components = built(run).to_runner_api().components
     by_name = {t.unique_name: t for t in components.transforms.values()}
     producers = {
         collection: t.unique_name

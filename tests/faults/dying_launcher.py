@@ -5,7 +5,7 @@ import signal
 import sys
 
 from faults.kill_point import KillPoint, arm
-from faults.small_files import write_small_files
+from faults.small_files import ROWS_PER_SHARD, write_small_files
 
 from pipelines.engines.embedded.compilation_cache import use_compilation_cache
 
@@ -24,7 +24,7 @@ def main() -> int:
         embedded._WORKER_MODULE = "faults.dying_worker"
     else:
         arm(KillPoint.from_environment(), lambda: os.killpg(0, signal.SIGKILL))
-    return cli.main()
+    return cli.main([*sys.argv[1:], f"--rows_per_shard={ROWS_PER_SHARD}"])
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import numpy as np
 from helpers.golden_parameters import golden_parameters
 from helpers.shared_data import SHARED, golden
 
-from musiq_core.config import PreprocessingConfig
-from musiq_core.images.decode import DecodeConfig, decode_image
+from musiq_core.config import DecodeConfig, PreprocessingConfig
+from musiq_core.images.decode import decode_image
 from musiq_core.images.patches import Patches, extract_patches
 from musiq_core.model_files.model_file import Model, read_model_file, write_model_file
 from musiq_core.model_files.published_checkpoint import read_published_checkpoint

@@ -17,7 +17,7 @@ from hostile.seed_pictures import (
 )
 from PIL import Image
 
-from musiq_core.images.decode import DecodeConfig
+from musiq_core.config import DecodeConfig
 from schemas.failures import Failure
 
 _LIMIT_SIDE = int(DecodeConfig().max_pixels ** 0.5)

@@ -19,11 +19,11 @@ from hostile.hostile_file import DECODING_FAILURES
 from hostile.mutations import mutate
 from hostile.seed_pictures import seed_pictures
 
-from musiq_core.config import PreprocessingConfig
-from musiq_core.images.decode import DecodeConfig
+from musiq_core.config import DecodeConfig, PreprocessingConfig
 from musiq_core.images.image_format import ALLOWED_FORMATS
 from musiq_core.images.preparation import Preparation, PreparationConfig
-from pipelines.decoding import DEFAULT_LIMITS, Decoder, DecoderLimits
+from pipelines.decoding.decoder import Decoder
+from pipelines.decoding.limits import DEFAULT_LIMITS, DecoderLimits
 from schemas.failures import Failure, ImageFailure
 
 # Smaller than a user's: large blank pictures would take most of the time.

@@ -16,7 +16,7 @@ from hostile.hostile_names import HOSTILE_NAMES
 from hostile.special_files import make_special_files
 from hostile.watched_run import Watched, watch_musiq
 
-from pipelines.decoding import DEFAULT_LIMITS
+from pipelines.decoding.limits import DEFAULT_LIMITS
 from pipelines.storage.uris import path_of_uri
 from schemas.failures import Failure
 

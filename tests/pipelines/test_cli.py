@@ -10,7 +10,7 @@ import pytest
 from helpers.run_musiq import run_musiq
 
 from pipelines.cli import build_parser
-from schemas.programs import accept_hyphens
+from schemas.command_line import accept_hyphens, parse_arguments
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,7 +67,7 @@ def test_the_readme_prints_commands():
 )
 def test_every_musiq_command_of_the_readme_is_understood(command):
     arguments = shlex.split(command, comments=True)[1:]
-    _, rest = build_parser().parse_known_args(arguments)
+    _, rest = parse_arguments(build_parser(), arguments)
     assert rest == []
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from schemas.programs import ArgumentParser, flags_of, positive
+from schemas.legacy_arguments import ArgumentParser, flags_of, positive
 
 _EPILOG = """\
 About an hour and a half on two cores. A run that was stopped goes on when the same

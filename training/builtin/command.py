@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from schemas.programs import refuse_unknown
+from schemas.legacy_arguments import refuse_unknown
 from training.builtin.batches import training_batches, use_photos
 from training.builtin.builtin_card import make_builtin_model
 from training.builtin.photo_sets import PhotoSets, choose_photos

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from schemas.programs import ArgumentParser, flags_of, positive
+from schemas.legacy_arguments import ArgumentParser, flags_of, positive
 from training.commands.processes_arguments import add_processes_arguments
 
 _EPILOG = """\

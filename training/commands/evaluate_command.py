@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from schemas.programs import refuse_unknown
+from schemas.legacy_arguments import refuse_unknown
 from training.commands.processes_arguments import processes_of
 from training.errors import UsageError
 from training.evaluating.evaluation import Evaluation, measure

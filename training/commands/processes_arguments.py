@@ -4,7 +4,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from schemas.programs import ArgumentParser, positive
+from schemas.legacy_arguments import ArgumentParser, positive
 from training.errors import UsageError
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from schemas.programs import ArgumentParser, flags_of, positive
+from schemas.legacy_arguments import ArgumentParser, flags_of, positive
 
 _EPILOG = """\
 The model is measured first, on --split of --data. If the folder has a version that has

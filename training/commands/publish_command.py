@@ -5,8 +5,8 @@ import json
 import sys
 
 from musiq_core.model_files.model_file import Model
+from schemas.legacy_arguments import printable, refuse_unknown
 from schemas.model_card import ModelCardError, require_model_name
-from schemas.programs import printable, refuse_unknown
 from schemas.training_dataset import TrainingDataset
 from training.errors import UsageError
 from training.evaluating.predict import evaluate

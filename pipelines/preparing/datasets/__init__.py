@@ -3,6 +3,8 @@
 Light, so that `musiq prepare --help` can list them.
 """
 
+from typing import Literal
+
 from pipelines.preparing.datasets import (
     ava,
     biq2021,
@@ -15,7 +17,10 @@ from pipelines.preparing.datasets import (
 )
 from pipelines.preparing.datasets.data_set import DataSet
 
-DATA_SETS: dict[str, DataSet] = {
+DataSetName = Literal[
+    "koniq10k", "paq2piq", "spaq", "ava", "imagenet", "kadid10k", "biq2021", "csv"
+]
+DATA_SETS: dict[DataSetName, DataSet] = {
     "koniq10k": koniq10k.DATA_SET,
     "paq2piq": paq2piq.DATA_SET,
     "spaq": spaq.DATA_SET,
@@ -26,4 +31,4 @@ DATA_SETS: dict[str, DataSet] = {
     "csv": plain_csv.DATA_SET,
 }
 
-__all__ = ["DATA_SETS", "DataSet"]
+__all__ = ["DATA_SETS", "DataSet", "DataSetName"]

@@ -11,8 +11,9 @@ import pytest
 from helpers import shared_data
 from PIL import ExifTags, Image, ImageOps
 
+from musiq_core.config import DecodeConfig
 from musiq_core.images import image_format
-from musiq_core.images.decode import DecodeConfig, decode_image
+from musiq_core.images.decode import decode_image
 from schemas.failures import Failure, ImageFailure
 
 STORED = DecodeConfig(orientation="ignore")

@@ -75,7 +75,10 @@ def test_wrong_use_is_one_line(ledger, tmp_path):
     (tmp_path / "empty").mkdir()
     outcome = run_here("clean", "--ledger", tmp_path / "empty")
     assert (outcome.code, "has no published state" in outcome.error) == (2, True)
-    assert "must be positive" in run_here("clean", "--ledger", ledger, "--keep=0").error
+    assert (
+        "keep must be positive, got 0"
+        in run_here("clean", "--ledger", ledger, "--keep=0").error
+    )
     (ledger / "_manifests" / "00000003.json").write_text("{}")
     before = files_of(ledger)
     outcome = run_here("clean", "--ledger", ledger)

@@ -17,14 +17,13 @@ from helpers.make_images import encoded, noise
 from helpers.shared_data import bad_inputs
 from PIL import Image
 
-from musiq_core.config import PreprocessingConfig
-from musiq_core.images.decode import DecodeConfig
+from musiq_core.config import DecodeConfig, PreprocessingConfig
 from musiq_core.images.image_format import ALLOWED_FORMATS
 from musiq_core.images.patches import Patches
 from musiq_core.images.preparation import Preparation, PreparationConfig, prepare
 from musiq_core.programs.packed.layout import LARGEST_TOKEN_COUNT
-from pipelines.decoding import Decoder, DecoderLimits
-from pipelines.decoding.decoder import receive_into
+from pipelines.decoding.decoder import Decoder, receive_into
+from pipelines.decoding.limits import DecoderLimits
 from schemas.failures import ImageFailure
 
 ROOT = Path(__file__).parents[3]
@@ -261,7 +260,8 @@ def test_no_child_outlives_its_parent():
     code = """
 from musiq_core.config import PreprocessingConfig
 from musiq_core.images.preparation import PreparationConfig
-from pipelines.decoding import Decoder, DecoderLimits
+from pipelines.decoding.decoder import Decoder
+from pipelines.decoding.limits import DecoderLimits
 from pipelines.decoding.decoder import receive_into
 config = PreparationConfig(preprocessings=(PreprocessingConfig(),))
 decoder = Decoder(config, DecoderLimits())

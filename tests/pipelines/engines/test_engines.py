@@ -68,7 +68,7 @@ def test_prism_is_not_downloaded_in_silence(tmp_path):
 
 def test_arguments_that_nobody_knows_are_refused_with_the_nearest():
     def parse(*arguments):
-        return parse_beam_options("musiq score", arguments, ["--workers"])
+        return parse_beam_options(arguments, ["--workers"])
 
     assert parse("--job_name", "a-b").get_all_options()["job_name"] == "a-b"
     with pytest.raises(UsageError, match="unknown flag --job_nam, did you mean --job_"):

@@ -1,17 +1,12 @@
 """The shape of the graph, whatever engine runs it."""
 
-import datetime
 import itertools
 
 import apache_beam as beam
 import pytest
-from helpers.tiny_models import TINY, tiny_model_file
+from helpers.scoring_runs import tiny_run
 
-from musiq_core.model_files.model_file import read_model_file
-from pipelines.scoring.config import ScoringConfig, ScoringModel
 from pipelines.scoring.flow import score_photos
-from pipelines.scoring.input import Input, InputKind
-from schemas.ledger import LedgerModel
 
 PAR_DO = "beam:transform:pardo:v1"
 CHAIN = ["Fetch", "Prepare", "Score", "Journal rows"]
@@ -20,18 +15,8 @@ CHAIN = ["Fetch", "Prepare", "Score", "Journal rows"]
 @pytest.fixture(scope="module")
 def steps():
     """The graph's steps by name."""
-    model = read_model_file(tiny_model_file())
-    columns = LedgerModel(name="tiny", digest=model.digest, has_distribution=True)
-    config = ScoringConfig(
-        inputs=(Input(number=0, uri="/photos/", kind=InputKind.FOLDER),),
-        output="/ledger",
-        models=(ScoringModel(uri="m", columns=columns, config=TINY, card=model.card),),
-        run_id="run",
-        started_at=datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
-        manifest_number=1,
-    )
     pipeline = beam.Pipeline()
-    score_photos(pipeline, config)
+    score_photos(pipeline, tiny_run())
     transforms = pipeline.to_runner_api().components.transforms.values()
     return {transform.unique_name: transform for transform in transforms}
 

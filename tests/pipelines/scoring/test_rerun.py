@@ -1,6 +1,5 @@
 """Running again on the same ledger pays only for what is new or changed."""
 
-import functools
 import os
 import shutil
 import subprocess
@@ -13,8 +12,6 @@ import pytest
 from helpers.make_images import encoded, noise, write_images
 from helpers.run_musiq import ROOT, manifest_of, rows_by_key, run_here
 from helpers.tiny_models import tiny_model_file
-
-from pipelines.scoring import configure
 
 WORKER_MODULE = "pipelines.engines.embedded.worker"
 
@@ -222,21 +219,17 @@ def test_journals_of_other_models_and_settings_are_not_used(job, tmp_path):
     assert not list(ledger.glob("journal/*/*.parquet"))
 
 
-def test_vanished_rows_are_marked_until_they_come_back_or_are_dropped(
-    job, tmp_path, monkeypatch
-):
-    small_files = functools.partial(configure.ScoringConfig, rows_per_shard=1)
-    monkeypatch.setattr(configure, "ScoringConfig", small_files)
+def test_vanished_rows_are_marked_until_they_come_back_or_are_dropped(job, tmp_path):
     photos, ledger, away = tmp_path / "photos", tmp_path / "ledger", tmp_path / "away"
     (photos / "page.jpg").write_bytes(b"<html>")
-    job("--vanished=mark")
+    job("--vanished=mark", "--rows_per_shard=1")
     before = rows_by_key(ledger)
     assert {row["vanished"] for row in before.values()} == {False}
 
     photos.rename(away)
     photos.mkdir()
     (away / "image-000.png").rename(photos / "image-000.png")
-    counts = job("--vanished=mark")
+    counts = job("--vanished=mark", "--rows_per_shard=1")
     assert counts == {"carried_over": 1, "scored": 0, "failed": 0, "listed": 1}
     assert manifest_of(ledger)["counts"]["vanished"] == 6
     for key, row in rows_by_key(ledger).items():
@@ -245,7 +238,7 @@ def test_vanished_rows_are_marked_until_they_come_back_or_are_dropped(
 
     (away / "image-001.png").rename(photos / "image-001.png")
     (photos / "image-002.png").write_bytes(encoded(noise(60, 60)))
-    counts = job("--vanished=mark")
+    counts = job("--vanished=mark", "--rows_per_shard=1")
     assert counts == {"carried_over": 2, "scored": 1, "failed": 0, "listed": 3}
     after = rows_by_key(ledger)
     assert {key for key, row in after.items() if row["vanished"]} == {

@@ -1,39 +1,33 @@
 import dataclasses
-import datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from helpers.tiny_models import TINY, tiny_model_file
+from helpers.scoring_runs import tiny_run
 
-from musiq_core.model_files.model_file import read_model_file
 from pipelines.ledger.folder import LedgerFolderError, newest_manifest_number
-from pipelines.scoring.config import ScoringConfig, ScoringModel
-from pipelines.scoring.input import Input, InputKind
+from pipelines.scoring.config import Vanished
 from pipelines.scoring.listing import ListingCounts
-from pipelines.scoring.plan import KeptRow, PlanCounts, Vanished
+from pipelines.scoring.plan import KeptRow, PlanCounts
 from pipelines.scoring.previous_state import PreviousState
 from pipelines.scoring.publish import FailureBudgetError, publish_run
+from pipelines.scoring.run import Run
 from pipelines.scoring.write import shard_count_for, write_shard
 from schemas.failures import Failure
-from schemas.ledger import LedgerModel, LedgerRow, Score, shard_of
+from schemas.ledger import LedgerRow, Score, shard_of
 from schemas.manifest import CountsError, ManifestError
 
 SCORE = Score(value=3.5, std=1.0, distribution=(0.2,) * 5)
 
 
 @pytest.fixture
-def config(tmp_path):
-    model = read_model_file(tiny_model_file())
-    columns = LedgerModel(name="tiny", digest=model.digest, has_distribution=True)
-    return ScoringConfig(
-        inputs=(Input(number=0, uri="/photos/", kind=InputKind.FOLDER),),
-        output=str(tmp_path / "ledger"),
-        models=(ScoringModel(uri="m", columns=columns, config=TINY, card=model.card),),
-        run_id="run",
-        started_at=datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
-        manifest_number=1,
-    )
+def run(tmp_path):
+    return tiny_run(tmp_path / "ledger")
+
+
+def asking(run: Run, **changes) -> Run:
+    """The run, but for some of what was asked."""
+    return dataclasses.replace(run, asked=dataclasses.replace(run.asked, **changes))
 
 
 def rows(count: int) -> list[LedgerRow]:
@@ -45,11 +39,11 @@ def rows(count: int) -> list[LedgerRow]:
     return [*scored, failed]
 
 
-def test_the_same_rows_in_any_order_give_the_same_file(config, tmp_path):
-    first = write_shard(rows(9), shard=0, shard_count=1, config=config)
+def test_the_same_rows_in_any_order_give_the_same_file(run, tmp_path):
+    first = write_shard(rows(9), shard=0, shard_count=1, run=run)
     path = tmp_path / "ledger" / first.file.path
     data = path.read_bytes()
-    again = write_shard(rows(9)[::-1], shard=0, shard_count=1, config=config)
+    again = write_shard(rows(9)[::-1], shard=0, shard_count=1, run=run)
     assert again.file == first.file
     assert path.read_bytes() == data
     assert len(data) == first.file.size_bytes
@@ -72,26 +66,24 @@ def test_there_are_as_many_shards_as_the_rows_need(listed, shards):
     assert shard_count_for(listed, 10) == shards
 
 
-def test_publishing_twice_by_one_run_changes_nothing(config):
-    summary = write_shard(rows(4), shard=0, shard_count=1, config=config)
+def test_publishing_twice_by_one_run_changes_nothing(run):
+    summary = write_shard(rows(4), shard=0, shard_count=1, run=run)
     for _ in range(2):
         publish_run(
             [summary],
             listing=listed(5),
             planned=PlanCounts(repeats=1),
             rows=4,
-            config=config,
+            run=run,
         )
-    assert newest_manifest_number(config.output) == 1
+    assert newest_manifest_number(run.output) == 1
 
 
-def test_a_lost_row_stops_publication(config):
-    summary = write_shard(rows(4), shard=0, shard_count=1, config=config)
+def test_a_lost_row_stops_publication(run):
+    summary = write_shard(rows(4), shard=0, shard_count=1, run=run)
     with pytest.raises(ManifestError, match="counts do not add up, so nothing was"):
-        publish_run(
-            [summary], listing=listed(5), planned=PlanCounts(), rows=5, config=config
-        )
-    assert newest_manifest_number(config.output) == 0
+        publish_run([summary], listing=listed(5), planned=PlanCounts(), rows=5, run=run)
+    assert newest_manifest_number(run.output) == 0
 
 
 @pytest.mark.parametrize(
@@ -104,27 +96,21 @@ def test_a_lost_row_stops_publication(config):
         ),
     ],
 )
-def test_a_listing_that_did_not_arrive_whole_stops_publication(
-    config, listing, message
-):
-    summary = write_shard([], shard=0, shard_count=1, config=config)
+def test_a_listing_that_did_not_arrive_whole_stops_publication(run, listing, message):
+    summary = write_shard([], shard=0, shard_count=1, run=run)
     with pytest.raises(ManifestError, match=message):
-        publish_run(
-            [summary], listing=listing, planned=PlanCounts(), rows=0, config=config
-        )
-    assert newest_manifest_number(config.output) == 0
+        publish_run([summary], listing=listing, planned=PlanCounts(), rows=0, run=run)
+    assert newest_manifest_number(run.output) == 0
 
 
-def test_the_slower_of_two_runs_publishes_nothing_and_says_where_its_rows_are(config):
-    summary = write_shard(rows(4), shard=0, shard_count=1, config=config)
-    publish_run(
-        [summary], listing=listed(4), planned=PlanCounts(), rows=4, config=config
-    )
-    other = dataclasses.replace(config, run_id="slower")
-    summary = write_shard(rows(4), shard=0, shard_count=1, config=other)
+def test_the_slower_of_two_runs_publishes_nothing_and_says_where_its_rows_are(run):
+    summary = write_shard(rows(4), shard=0, shard_count=1, run=run)
+    publish_run([summary], listing=listed(4), planned=PlanCounts(), rows=4, run=run)
+    other = dataclasses.replace(run, id="slower")
+    summary = write_shard(rows(4), shard=0, shard_count=1, run=other)
     with pytest.raises(LedgerFolderError, match="its rows are kept in runs/slower"):
         publish_run(
-            [summary], listing=listed(4), planned=PlanCounts(), rows=4, config=other
+            [summary], listing=listed(4), planned=PlanCounts(), rows=4, run=other
         )
 
 
@@ -143,74 +129,70 @@ def mixed_rows(scored: int, failed: int) -> list[LedgerRow]:
     [(95, 5, True), (94, 6, False), (0, 99, True), (0, 100, False)],
 )
 def test_too_many_failures_among_100_images_publish_nothing(
-    config, scored, failed, published
+    run, scored, failed, published
 ):
     rows = mixed_rows(scored, failed)
-    summary = write_shard(rows, shard=0, shard_count=1, config=config)
+    summary = write_shard(rows, shard=0, shard_count=1, run=run)
 
-    def publish(config):
+    def publish(run):
         publish_run(
             [summary],
             listing=listed(len(rows)),
             planned=PlanCounts(),
             rows=len(rows),
-            config=config,
+            run=run,
         )
 
     if not published:
         with pytest.raises(FailureBudgetError, match=f"{failed} not_an_image.* kept"):
-            publish(config)
-        assert newest_manifest_number(config.output) == 0
-        config = dataclasses.replace(config, max_failure_rate=1.0)
-    publish(config)
-    assert newest_manifest_number(config.output) == 1
+            publish(run)
+        assert newest_manifest_number(run.output) == 0
+        run = asking(run, max_failure_rate=1.0)
+    publish(run)
+    assert newest_manifest_number(run.output) == 1
 
 
 def listed(images: int) -> ListingCounts:
     return ListingCounts(images=images, inputs=1)
 
 
-def next_run(config: ScoringConfig, rows: list[LedgerRow], **changes) -> ScoringConfig:
+def next_run(run: Run, rows: list[LedgerRow], carried=(), **changes) -> Run:
     """Publish rows and return the run after that."""
-    summary = write_shard(rows, shard=0, shard_count=1, config=config)
+    summary = write_shard(rows, shard=0, shard_count=1, run=run)
     publish_run(
         [summary],
         listing=listed(len(rows)),
         planned=PlanCounts(),
         rows=len(rows),
-        config=config,
+        run=run,
     )
-    previous = PreviousState(ledger=config.output, shard_count=1, files=(summary.file,))
-    return dataclasses.replace(
-        config,
-        run_id="next",
-        manifest_number=2,
-        previous=previous,
-        vanished=Vanished.MARK,
-        **changes,
+    previous = PreviousState(ledger=run.output, shard_count=1, files=(summary.file,))
+    following = dataclasses.replace(
+        run, id="next", manifest_number=2, previous=previous, carried=carried
     )
+    return asking(following, vanished=Vanished.MARK, **changes)
 
 
 def vanished(row: LedgerRow) -> KeptRow:
     return KeptRow(uri=row.uri, is_vanished=True)
 
 
-def test_failed_rows_of_vanished_files_do_not_count_against_the_failure_budget(config):
-    config = dataclasses.replace(config, max_failure_rate=1.0)
+def test_failed_rows_of_vanished_files_do_not_count_against_the_failure_budget(run):
+    run = asking(run, max_failure_rate=1.0)
     pages = mixed_rows(0, 120)
-    config = next_run(config, pages, max_failure_rate=0.0)
+    run = next_run(run, pages, max_failure_rate=0.0)
     photos = [
         LedgerRow(uri=f"/new-{i}.jpg", key=f"{i}.jpg", scores=(SCORE,))
         for i in range(100)
     ]
     planned = [*photos, *map(vanished, pages)]
-    summary = write_shard(planned, shard=0, shard_count=1, config=config)
+    summary = write_shard(planned, shard=0, shard_count=1, run=run)
     manifest = publish_run(
         [summary],
         listing=listed(100),
         planned=PlanCounts(published=120, vanished=120),
         rows=220,
-        config=config,
+        run=run,
     )
     assert (manifest.counts.listed, manifest.counts.vanished) == (100, 120)
     assert manifest.failures == {"not_an_image": 120}
@@ -227,22 +209,22 @@ def test_failed_rows_of_vanished_files_do_not_count_against_the_failure_budget(c
     ],
 )
 def test_vanished_rows_are_marked_or_dropped_but_never_lost(
-    config, choice, marked, planned, counted
+    run, choice, marked, planned, counted
 ):
-    config = next_run(config, rows(4))
-    config = dataclasses.replace(config, vanished=Vanished(choice))
+    run = next_run(run, rows(4))
+    run = asking(run, vanished=Vanished(choice))
     kept = [vanished(row) for row in rows(4)[:marked]]
-    summary = write_shard(kept, shard=0, shard_count=1, config=config)
+    summary = write_shard(kept, shard=0, shard_count=1, run=run)
 
     def publish():
         return publish_run(
-            [summary], listing=listed(0), planned=planned, rows=marked, config=config
+            [summary], listing=listed(0), planned=planned, rows=marked, run=run
         )
 
     if counted is None:
         with pytest.raises(CountsError, match="do not add up, so nothing was"):
             publish()
-        assert newest_manifest_number(config.output) == 1
+        assert newest_manifest_number(run.output) == 1
     else:
         counts = publish().counts
         assert (counts.vanished, counts.dropped) == counted
@@ -265,17 +247,17 @@ def columns(*names: str, **types: pa.DataType) -> tuple[pa.Field, ...]:
     ],
 )
 def test_a_vanished_row_keeps_the_carried_columns_that_this_run_has_too(
-    config, tmp_path, carried, expected
+    run, tmp_path, carried, expected
 ):
-    config = dataclasses.replace(config, carried=columns("label", "old"))
+    run = dataclasses.replace(run, carried=columns("label", "old"))
     gone, here = (
         LedgerRow(uri=name, key=name[1:], scores=(SCORE,), carried=("a", "x"))
         for name in ("/gone.jpg", "/here.jpg")
     )
-    config = next_run(config, [gone, here], carried=carried)
+    run = next_run(run, [gone, here], carried=carried)
     none = (None,) * len(carried)
     planned = [vanished(gone), KeptRow(uri=here.uri, key="new", carried=none)]
-    summary = write_shard(planned, shard=0, shard_count=1, config=config)
+    summary = write_shard(planned, shard=0, shard_count=1, run=run)
     found = pq.read_table(tmp_path / "ledger" / summary.file.path).to_pylist()
     assert [(row["key"], row["vanished"]) for row in found] == [
         ("gone.jpg", True),

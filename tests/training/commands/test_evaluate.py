@@ -12,7 +12,8 @@ from helpers.rated_photos import photos, write_rated_photos
 from helpers.run_training import run_training, run_training_here
 from helpers.tiny_models import TINY, tiny_model_file
 
-from musiq_core.images.decode import DEFAULT_DECODING, decode_image
+from musiq_core.config import DEFAULT_DECODING
+from musiq_core.images.decode import decode_image
 from musiq_core.images.patches import extract_patches
 from musiq_core.model_files.model_file import read_model_file, write_model_file
 from musiq_core.programs.packed.scorer import PackedScorer

@@ -1,0 +1,93 @@
+"""What one run of `musiq score` is: what was asked, resolved, and its identity."""
+
+import dataclasses
+import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from musiq_core.config import ModelConfig
+from musiq_core.images.preparation import PreparationConfig
+from pipelines.scoring.config import ScoringConfig
+from pipelines.scoring.input import Input
+from pipelines.scoring.previous_state import PreviousState
+from schemas.ledger import LedgerModel, ledger_schema
+from schemas.model_card import ModelCard
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScoringModel:
+    """One model file of a run, pinned by its digest.
+
+    Attributes:
+      uri: Where the file lies.
+      columns: Name and digest, as the ledger shows them.
+      config: Architecture and preprocessing.
+      card: What the file says of itself.
+    """
+
+    uri: str
+    columns: LedgerModel
+    config: ModelConfig
+    card: ModelCard
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run.
+
+    Attributes:
+      asked: What the user asked for.
+      id: Name of the run; its rows lie in `runs/<id>`.
+      started_at: When it was started, UTC.
+      manifest_number: The manifest that it will try to create.
+      output: URI of the ledger's folder.
+      inputs: What to score.
+      models: Scoring models, in the order of the ledger's columns.
+      carried: Columns carried from the inputs to the ledger.
+      previous: The ledger as last published, if its rows can be kept.
+      progress_folder: Local folder for live counts; None on other machines' workers.
+      engine: Options of the engine that the user gave, by name.
+    """
+
+    asked: ScoringConfig
+    id: str
+    started_at: datetime.datetime
+    manifest_number: int
+    output: str
+    inputs: tuple[Input, ...]
+    models: tuple[ScoringModel, ...]
+    carried: tuple[pa.Field, ...] = ()
+    previous: PreviousState | None = None
+    progress_folder: str | None = None
+    engine: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        if not self.models:
+            raise ValueError("a run needs at least one model")
+        ledger_schema(self.carried, self.ledger_models)
+        _ = self.preparation
+
+    @property
+    def ledger_models(self) -> tuple[LedgerModel, ...]:
+        """The models as the ledger's columns show them."""
+        return tuple(model.columns for model in self.models)
+
+    @property
+    def preparation(self) -> PreparationConfig:
+        """How files become patches, once for each distinct preprocessing."""
+        return PreparationConfig(
+            preprocessings=tuple(
+                dict.fromkeys(m.config.preprocessing for m in self.models)
+            ),
+            decode=self.asked.decode,
+            max_tokens=self.asked.max_tokens,
+        )
+
+    def score_settings(self) -> dict[str, Any]:
+        """Return all settings besides the models that can change a score."""
+        return dataclasses.asdict(self.asked.decode) | {
+            "max_file_bytes": self.asked.max_file_bytes,
+            "max_tokens": self.asked.max_tokens,
+            "precision": self.asked.device.precision,
+        }
