@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from schemas.errors import UsageError
-from schemas.programs import ArgumentParser, accept_hyphens, printable
+from schemas.programs import ArgumentParser, accept_hyphens
+from schemas.text import printable
 
 PROGRAMS = {
     "score": "pipelines.scoring.arguments",

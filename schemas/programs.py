@@ -6,16 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 from schemas.errors import UsageError
-
-
-def printable(text: object) -> str:
-    """Return a text for one line of a terminal or log: names cannot forge lines there.
-
-    Line breaks, control characters and halves of surrogate pairs are escaped.
-    """
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text)
-    )
+from schemas.text import printable
 
 
 class ArgumentParser(argparse.ArgumentParser):

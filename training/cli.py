@@ -11,7 +11,8 @@ import sys
 from collections.abc import Sequence
 
 from schemas.errors import UsageError
-from schemas.programs import ArgumentParser, accept_hyphens, printable
+from schemas.programs import ArgumentParser, accept_hyphens
+from schemas.text import printable
 from training.errors import Preempted, ProcessLost, TrainingDiverged
 
 PROGRAMS = {

@@ -8,7 +8,8 @@ from pipelines.ledger.folder import LedgerFolderError, newest_manifest_number
 from pipelines.storage import StorageError, resolve, storage_for
 from schemas.errors import UsageError
 from schemas.failures import ImageFailure
-from schemas.programs import printable, refuse_unknown
+from schemas.programs import refuse_unknown
+from schemas.text import printable
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:

@@ -29,7 +29,8 @@ from pipelines.storage import StorageError, storage_for
 from schemas.errors import UsageError
 from schemas.failures import ImageFailure
 from schemas.model_card import ModelCardError
-from schemas.programs import printable, refuse_unknown
+from schemas.programs import refuse_unknown
+from schemas.text import printable
 
 _LICENCE = (
     "Parameters published by MUSIQ's authors (google-research/musiq, Apache-2.0 code); "

@@ -36,7 +36,7 @@ from pipelines.preparing.show_shards import show_shards
 from pipelines.storage import StorageError, resolve
 from schemas.errors import UsageError
 from schemas.failures import ImageFailure
-from schemas.programs import printable
+from schemas.text import printable
 from schemas.training_dataset import TrainingDataset
 from schemas.training_example import SPLITS
 

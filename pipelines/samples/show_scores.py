@@ -17,7 +17,7 @@ from pipelines.ledger.folder import (
     read_manifest,
 )
 from pipelines.storage import StorageError, resolve
-from schemas.programs import printable
+from schemas.text import printable
 
 
 def read_rows(ledger: str) -> tuple[list[str], list[dict]]:

@@ -13,7 +13,8 @@ from pipelines.verifying.verify_ledger import verify_ledger
 from schemas.errors import UsageError
 from schemas.failures import ImageFailure
 from schemas.manifest import manifest_name
-from schemas.programs import printable, refuse_unknown
+from schemas.programs import refuse_unknown
+from schemas.text import printable
 
 
 def run(args: argparse.Namespace, rest: list[str]) -> int:

@@ -6,7 +6,8 @@ import sys
 
 from musiq_core.model_files.model_file import Model
 from schemas.model_card import ModelCardError, require_model_name
-from schemas.programs import printable, refuse_unknown
+from schemas.programs import refuse_unknown
+from schemas.text import printable
 from schemas.training_dataset import TrainingDataset
 from training.errors import UsageError
 from training.evaluating.predict import evaluate
