@@ -5,11 +5,13 @@ import json
 import math
 from typing import Any
 
+from schemas.errors import MusiqError
+
 FORMAT = "musiq-model/2"
 _FORMAT_WITHOUT_SELF_TEST = "musiq-model/1"
 
 
-class ModelCardError(ValueError):
+class ModelCardError(MusiqError, ValueError):
     """A model card that cannot be read or that contradicts itself."""
 
 

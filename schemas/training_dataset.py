@@ -4,12 +4,14 @@ import dataclasses
 import json
 from typing import Any
 
+from schemas.errors import MusiqError
+
 FORMAT = "musiq-training-dataset/1"
 FILE_NAME = "dataset.json"
 LABEL_KINDS = ("score", "distribution", "class")
 
 
-class TrainingDatasetError(ValueError):
+class TrainingDatasetError(MusiqError, ValueError):
     """A data set's card that cannot be read or that contradicts itself."""
 
 

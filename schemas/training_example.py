@@ -8,11 +8,13 @@ import dataclasses
 import json
 import math
 
+from schemas.errors import MusiqError
+
 SPLITS = ("train", "validation", "test")
 _LENGTH_BYTES = 4
 
 
-class TrainingExampleError(ValueError):
+class TrainingExampleError(MusiqError, ValueError):
     """A record that is no training example, or an example that contradicts itself."""
 
 
