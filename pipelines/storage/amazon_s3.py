@@ -32,11 +32,12 @@ from pipelines.storage.amazon_s3_errors import (
     reason_of,
     status_of,
 )
-from pipelines.storage.contract import StorageError, StoredObject, require_size
+from pipelines.storage.contract import StoredObject, require_size
+from pipelines.storage.errors import ObjectRefused, StorageError
 from pipelines.storage.object_names import split_object_uri, split_uri
 from pipelines.storage.ranged_reader import open_ranges
 from pipelines.storage.retries import DamagedError, Retrier, RetryPolicy
-from schemas.failures import Failure, ImageFailure
+from schemas.failures import Failure
 
 # The client itself repeats nothing: `Retrier` does.
 _CONFIG = Config(
@@ -220,7 +221,7 @@ class AmazonS3Storage:
             failure = failure_of(error)
             if failure is Failure.READ_ERROR:
                 self._retrier.require_up(uri, reason_of(error))
-            raise ImageFailure(failure, reason_of(error)) from error
+            raise ObjectRefused(failure, reason_of(error), uri) from error
 
 
 def _object(uri: str, told: dict[str, Any], size_bytes: int) -> StoredObject:

@@ -18,11 +18,12 @@ import urllib3.exceptions
 from google.cloud.storage import Blob, Bucket, Client
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 
-from pipelines.storage.contract import StorageError, StoredObject, require_size
+from pipelines.storage.contract import StoredObject, require_size
+from pipelines.storage.errors import ObjectRefused, StorageError
 from pipelines.storage.object_names import BadNameError, split_object_uri, split_uri
 from pipelines.storage.ranged_reader import open_ranges
 from pipelines.storage.retries import DamagedError, Retrier, RetryPolicy
-from schemas.failures import Failure, ImageFailure
+from schemas.failures import Failure
 
 _FIELDS = "items(name,size,generation,updated),nextPageToken"
 # To connect, and between bytes. The client itself repeats nothing: `Retrier` does.
@@ -222,7 +223,7 @@ class GoogleCloudStorage:
             failure = _failure(error)
             if failure is Failure.READ_ERROR:
                 self._retrier.require_up(uri, _reason(error))
-            raise ImageFailure(failure, _reason(error)) from error
+            raise ObjectRefused(failure, _reason(error), uri) from error
 
 
 def _is_passing(error: Exception) -> bool:

@@ -3,7 +3,8 @@
 import functools
 from typing import BinaryIO
 
-from pipelines.storage.contract import Storage, StorageError, StoredObject
+from pipelines.storage.contract import Storage, StoredObject
+from pipelines.storage.errors import StorageError
 from pipelines.storage.local import LocalStorage
 from pipelines.storage.ranged_reader import open_ranges
 from pipelines.storage.uris import scheme_of
@@ -30,7 +31,7 @@ def storage_for(uri: str) -> Storage:
 def open_listed(listed: StoredObject) -> BinaryIO:
     """Open exactly the generation that a listing told of, seekable.
 
-    Reading raises `ImageFailure` and `StorageError` as `Storage.read_part` does.
+    Reading raises `ObjectRefused` and `StorageError` as `Storage.read_part` does.
     """
     storage = storage_for(listed.uri)
 

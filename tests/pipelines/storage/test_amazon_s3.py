@@ -8,10 +8,10 @@ from helpers import fault_proxy, s3_emulator
 from helpers.fault_proxy import CUT, FLIPPED, LOST, RESET, SHORT, ZEROED, running_proxy
 from helpers.local_server import environment
 
-from pipelines.storage import StorageError, stores
+from pipelines.storage import ObjectRefused, StorageError, stores
 from pipelines.storage.amazon_s3 import AmazonS3Storage
 from pipelines.storage.retries import RetryPolicy
-from schemas.failures import Failure, ImageFailure
+from schemas.failures import Failure
 
 DATA = bytes(range(256)) * 200
 FAST = RetryPolicy(first_wait_seconds=0.01, longest_wait_seconds=0.02)
@@ -58,8 +58,8 @@ def read(store, listed, max_bytes=100_000):
     return store.read(listed.uri, listed=listed, max_bytes=max_bytes)
 
 
-def failure_of(store, listed, **settings) -> ImageFailure:
-    with pytest.raises(ImageFailure) as caught:
+def failure_of(store, listed, **settings) -> ObjectRefused:
+    with pytest.raises(ObjectRefused) as caught:
         read(store, listed, **settings)
     require_discreet(str(caught.value))
     return caught.value
@@ -388,7 +388,7 @@ def test_an_unreachable_store_is_one_line(monkeypatch, listed):
     ],
 )
 def test_a_name_that_no_object_can_have_is_refused_unasked(proxy, store, name, reason):
-    with pytest.raises(ImageFailure) as caught:
+    with pytest.raises(ObjectRefused) as caught:
         store.read(name, listed=None, max_bytes=9)
     assert caught.value.failure is Failure.UNSAFE_NAME
     assert caught.value.detail == reason

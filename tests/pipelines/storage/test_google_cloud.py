@@ -8,10 +8,10 @@ from helpers import gcs_double, gcs_emulator
 from helpers.fault_proxy import CUT, ZEROED, running_proxy
 from helpers.local_server import environment
 
-from pipelines.storage import StorageError
+from pipelines.storage import ObjectRefused, StorageError
 from pipelines.storage.google_cloud import GoogleCloudStorage
 from pipelines.storage.retries import RetryPolicy
-from schemas.failures import Failure, ImageFailure
+from schemas.failures import Failure
 
 HOST = f"gs://{gcs_emulator.BUCKET}"
 DATA = bytes(range(256)) * 200  # several of the chunks that the client reads
@@ -56,8 +56,8 @@ def read(store, listed, max_bytes=100_000):
     return store.read(listed.uri, listed=listed, max_bytes=max_bytes)
 
 
-def failure_of(store, listed, **settings) -> ImageFailure:
-    with pytest.raises(ImageFailure) as caught:
+def failure_of(store, listed, **settings) -> ObjectRefused:
+    with pytest.raises(ObjectRefused) as caught:
         read(store, listed, **settings)
     require_discreet(str(caught.value))
     return caught.value
@@ -118,7 +118,7 @@ def test_a_part_that_cannot_be_read_fails_like_a_whole_object(
     double, store, listed, act, failure
 ):
     act(double)
-    with pytest.raises(ImageFailure) as caught:
+    with pytest.raises(ObjectRefused) as caught:
         store.read_part(listed, 5, 300)
     assert caught.value.failure is failure
     require_discreet(str(caught.value))
@@ -354,7 +354,7 @@ def test_a_401_fails_the_job_not_the_image(double, store, listed):
     ],
 )
 def test_a_name_that_no_object_can_have_is_refused_unasked(double, store, uri, reason):
-    with pytest.raises(ImageFailure) as caught:
+    with pytest.raises(ObjectRefused) as caught:
         store.read(uri, listed=None, max_bytes=9)
     assert caught.value.failure is Failure.UNSAFE_NAME
     assert caught.value.detail == reason
