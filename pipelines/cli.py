@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
-from schemas.errors import UsageError
+from schemas.errors import MusiqError
 from schemas.programs import ArgumentParser, accept_hyphens
 from schemas.text import printable
 
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args, rest = parser.parse_known_args(arguments)
     try:
         return args.run(args, rest)
-    except UsageError as error:
+    except MusiqError as error:
         print(f"musiq {args.program}: error: {printable(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

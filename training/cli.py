@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from schemas.errors import UsageError
+from schemas.errors import MusiqError
 from schemas.programs import ArgumentParser, accept_hyphens
 from schemas.text import printable
 from training.errors import Preempted, ProcessLost, TrainingDiverged
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args, rest = build_parser().parse_known_args(arguments)
     try:
         return args.run(args, rest)
-    except UsageError as error:
+    except MusiqError as error:
         return _fail(args.program, f"error: {error}", 2)
     except TrainingDiverged as error:
         return _fail(args.program, f"error: {error}", 1)

@@ -4,10 +4,9 @@ import argparse
 import datetime
 
 from pipelines.cleaning.superfluous import find_superfluous
-from pipelines.ledger.folder import LedgerFolderError, newest_manifest_number
-from pipelines.storage import StorageError, resolve, storage_for
+from pipelines.ledger.folder import newest_manifest_number
+from pipelines.storage import resolve, storage_for
 from schemas.errors import UsageError
-from schemas.failures import ImageFailure
 from schemas.programs import refuse_unknown
 from schemas.text import printable
 
@@ -20,22 +19,19 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
     """
     refuse_unknown("musiq clean", rest, args.flags)
     now = datetime.datetime.now(datetime.UTC)
-    try:
-        ledger = resolve(args.ledger, base=None)
-        if newest_manifest_number(ledger) == 0:
-            raise UsageError(f"--ledger {args.ledger} has no published state")
-        superfluous = find_superfluous(
-            ledger,
-            keep=args.keep,
-            changed_before=now - datetime.timedelta(hours=args.older_than_hours),
-        )
-        for found in superfluous:
-            if args.dry_run:
-                print(printable(found.uri))
-            else:
-                storage_for(found.uri).delete(found.uri)
-    except (LedgerFolderError, StorageError, ImageFailure) as error:
-        raise UsageError(str(error)) from error
+    ledger = resolve(args.ledger, base=None)
+    if newest_manifest_number(ledger) == 0:
+        raise UsageError(f"--ledger {args.ledger} has no published state")
+    superfluous = find_superfluous(
+        ledger,
+        keep=args.keep,
+        changed_before=now - datetime.timedelta(hours=args.older_than_hours),
+    )
+    for found in superfluous:
+        if args.dry_run:
+            print(printable(found.uri))
+        else:
+            storage_for(found.uri).delete(found.uri)
     size_mib = sum(found.size_bytes for found in superfluous) / 2**20
     done = "would remove" if args.dry_run else "removed"
     print(f"{done} {len(superfluous)} files, {size_mib:.1f} MiB")

@@ -12,7 +12,6 @@ from musiq_core.images.decode import DecodeConfig
 from pipelines.decoding import DecoderLimits
 from pipelines.engines.engine import JobFacts
 from pipelines.ledger.folder import (
-    LedgerFolderError,
     newest_manifest_number,
     read_manifest,
 )
@@ -27,9 +26,8 @@ from pipelines.scoring.inputs import carried_fields, resolve_inputs
 from pipelines.scoring.journal import drop_journal
 from pipelines.scoring.plan import RetryFailed, Vanished
 from pipelines.scoring.previous_state import PreviousState
-from pipelines.storage import StorageError, join, resolve, storage_for
+from pipelines.storage import join, resolve, storage_for
 from schemas.errors import UsageError
-from schemas.failures import ImageFailure
 from schemas.ledger import LedgerModel
 from schemas.manifest import Manifest
 from schemas.model_card import require_model_name
@@ -39,14 +37,11 @@ def job_facts(args: argparse.Namespace) -> JobFacts:
     """Return what the job's engine must know of it before anything is read.
 
     Raises:
-      UsageError: If no store can hold a name.
+      NameRefused: If no store can hold a name.
     """
     models = [_name_and_file(argument)[1] for argument in args.models]
     named = [args.output, *args.inputs, *(m for m in models if m != BUILT_IN)]
-    try:
-        uris = tuple(resolve(one, base=None) for one in named)
-    except ImageFailure as error:
-        raise UsageError(str(error)) from error
+    uris = tuple(resolve(one, base=None) for one in named)
     return JobFacts(
         pipeline="musiq-score", output=uris[0], uris=uris, device=args.device
     )
@@ -58,7 +53,7 @@ def build_config(
     """Check everything that can be checked before the job starts.
 
     Raises:
-      UsageError: Naming what is wrong and what would help.
+      MusiqError: Naming what is wrong and what would help.
     """
     started_at = datetime.datetime.now(datetime.UTC)
     try:
@@ -100,7 +95,7 @@ def build_config(
             manifest = read_manifest(output, number)
             config = dataclasses.replace(config, previous=previous_of(manifest, config))
         _open_run_folder(config, args)
-    except (ValueError, LedgerFolderError, StorageError, ImageFailure) as error:
+    except ValueError as error:
         raise UsageError(str(error)) from error
     return config
 

@@ -4,14 +4,12 @@ import argparse
 import json
 
 from pipelines.ledger.folder import (
-    LedgerFolderError,
     newest_manifest_number,
     read_manifest,
 )
-from pipelines.storage import StorageError, resolve
+from pipelines.storage import resolve
 from pipelines.verifying.verify_ledger import verify_ledger
 from schemas.errors import UsageError
-from schemas.failures import ImageFailure
 from schemas.manifest import manifest_name
 from schemas.programs import refuse_unknown
 from schemas.text import printable
@@ -20,17 +18,14 @@ from schemas.text import printable
 def run(args: argparse.Namespace, rest: list[str]) -> int:
     """Check the ledger and return the exit code."""
     refuse_unknown("musiq verify", rest, args.flags)
-    try:
-        ledger = resolve(args.ledger, base=None)
-        number = newest_manifest_number(ledger)
-        if number == 0:
-            raise UsageError(
-                f"--ledger {args.ledger} has no published state; name a folder that "
-                "`musiq score` has written to"
-            )
-        manifest = read_manifest(ledger, number)
-    except (LedgerFolderError, StorageError, ImageFailure) as error:
-        raise UsageError(str(error)) from error
+    ledger = resolve(args.ledger, base=None)
+    number = newest_manifest_number(ledger)
+    if number == 0:
+        raise UsageError(
+            f"--ledger {args.ledger} has no published state; name a folder that "
+            "`musiq score` has written to"
+        )
+    manifest = read_manifest(ledger, number)
     problems = verify_ledger(ledger, manifest)
     rows = sum(file.rows for file in manifest.files)
     if args.json:
