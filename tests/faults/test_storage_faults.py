@@ -38,13 +38,11 @@ from pipelines.storage import (
     ObjectRefused,
     Storage,
     StorageError,
-    amazon_s3,
-    google_cloud,
-    stores,
 )
 from pipelines.storage.amazon_s3 import AmazonS3Storage
 from pipelines.storage.google_cloud import GoogleCloudStorage
 from pipelines.storage.retries import RetryPolicy
+from pipelines.storage.stores import use_store
 from schemas.failures import Failure
 
 pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("no_child_left")]
@@ -156,15 +154,13 @@ def golden(upstream, model):
 
 
 @pytest.fixture
-def quick(monkeypatch):
+def quick():
     """Stores of this process with the quick policy, made anew."""
-    for module in (amazon_s3, google_cloud):
-        monkeypatch.setattr(module, "RetryPolicy", lambda: QUICK)
-    for cached in (stores._amazon_s3, stores._google_cloud):
-        cached.cache_clear()
-    yield
-    for cached in (stores._amazon_s3, stores._google_cloud):
-        cached.cache_clear()
+    with (
+        use_store("s3", AmazonS3Storage(policy=QUICK)),
+        use_store("gs", GoogleCloudStorage(policy=QUICK)),
+    ):
+        yield
 
 
 def image(number: int) -> bytes:

@@ -8,9 +8,10 @@ from helpers import fault_proxy, s3_emulator
 from helpers.fault_proxy import CUT, FLIPPED, LOST, RESET, SHORT, ZEROED, running_proxy
 from helpers.local_server import environment
 
-from pipelines.storage import ObjectRefused, StorageError, stores
+from pipelines.storage import ObjectRefused, StorageError
 from pipelines.storage.amazon_s3 import AmazonS3Storage
 from pipelines.storage.retries import RetryPolicy
+from pipelines.storage.stores import make_store
 from schemas.failures import Failure
 
 DATA = bytes(range(256)) * 200
@@ -413,6 +414,5 @@ def place_of_prefix(folder) -> dict[str, str]:
 
 def test_without_the_client_package_the_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pipelines.storage.amazon_s3", None)
-    stores._amazon_s3.cache_clear()
     with pytest.raises(StorageError, match=r"pip install 'musiq\[aws\]'"):
-        stores.storage_for("s3://bucket/x")
+        make_store("s3")

@@ -33,21 +33,20 @@ def store(double):
 
 
 @pytest.fixture
-def proxy(store):
-    """What stands between the store's client and the double from now on."""
+def proxy(double):
+    """What stands between the double and stores that connect from now on."""
     upstream = os.environ["STORAGE_EMULATOR_HOST"]
     with (
         running_proxy(upstream) as (proxy, address),
         environment({"STORAGE_EMULATOR_HOST": address}),
     ):
-        store._client = None
         yield proxy
 
 
 @pytest.fixture
-def listed(double, store):
+def listed(double):
     double.put("x.jpg", DATA)
-    [listed] = store.list(f"{HOST}/x.jpg")
+    [listed] = GoogleCloudStorage(policy=FAST).list(f"{HOST}/x.jpg")
     double.requests.clear()
     return listed
 
@@ -319,7 +318,6 @@ def test_missing_credentials_fail_the_job_with_the_cure(store, listed, monkeypat
     monkeypatch.delenv("STORAGE_EMULATOR_HOST")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/absent.json")
     for call in (lambda: read(store, listed), lambda: store.stat(listed.uri)):
-        store._client = None
         message = error_of(call)
         assert "no usable credentials found" in message
         assert "gcloud auth application-default login" in message
@@ -328,7 +326,6 @@ def test_missing_credentials_fail_the_job_with_the_cure(store, listed, monkeypat
 def test_refused_credentials_fail_the_job_not_the_image(store, listed, monkeypatch):
     monkeypatch.setenv("API_ENDPOINT_OVERRIDE", os.environ["STORAGE_EMULATOR_HOST"])
     monkeypatch.delenv("STORAGE_EMULATOR_HOST")
-    store._client = None
     with gcs_emulator.stub_credentials(400) as env, environment(env):
         message = error_of(read, store, listed)
     assert message.startswith(f"cannot read {listed.uri}: the credentials are not ")
