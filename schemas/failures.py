@@ -4,6 +4,8 @@ import enum
 from collections.abc import Mapping
 from typing import Any
 
+from schemas.text import printable
+
 
 class Failure(enum.StrEnum):
     """Why one image could not be scored; the value is the ledger's `failure` column."""
@@ -60,10 +62,7 @@ class ImageFailure(Exception):
         self, failure: Failure, detail: str, facts: Mapping[str, Any] | None = None
     ):
         """Keep the reason, a detail cut to `DETAIL_MAX_CHARACTERS`, and the facts."""
-        printable = "".join(
-            c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in detail
-        )
-        super().__init__(failure, printable[:DETAIL_MAX_CHARACTERS])
+        super().__init__(failure, printable(detail)[:DETAIL_MAX_CHARACTERS])
         self.facts = dict(facts or {})
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from schemas.errors import MusiqError
 from schemas.failures import Failure
 
 SCHEMA_VERSION = 2
@@ -54,7 +55,7 @@ class Status(enum.StrEnum):
     FAILED = "failed"
 
 
-class LedgerError(ValueError):
+class LedgerError(MusiqError, ValueError):
     """Columns that cannot be part of a ledger."""
 
 

@@ -10,7 +10,7 @@ FORMAT = "musiq-manifest/1"
 FOLDER = "_manifests"
 
 
-class ManifestError(ValueError):
+class ManifestError(MusiqError, ValueError):
     """A manifest that cannot be read or whose counts do not add up."""
 
 

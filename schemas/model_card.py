@@ -11,7 +11,7 @@ FORMAT = "musiq-model/2"
 _FORMAT_WITHOUT_SELF_TEST = "musiq-model/1"
 
 
-class ModelCardError(ValueError):
+class ModelCardError(MusiqError, ValueError):
     """A model card that cannot be read or that contradicts itself."""
 
 

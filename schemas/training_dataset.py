@@ -11,7 +11,7 @@ FILE_NAME = "dataset.json"
 LABEL_KINDS = ("score", "distribution", "class")
 
 
-class TrainingDatasetError(ValueError):
+class TrainingDatasetError(MusiqError, ValueError):
     """A data set's card that cannot be read or that contradicts itself."""
 
 

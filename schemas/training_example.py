@@ -14,7 +14,7 @@ SPLITS = ("train", "validation", "test")
 _LENGTH_BYTES = 4
 
 
-class TrainingExampleError(ValueError):
+class TrainingExampleError(MusiqError, ValueError):
     """A record that is no training example, or an example that contradicts itself."""
 
 

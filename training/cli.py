@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args, rest = build_parser().parse_known_args(arguments)
     try:
         return args.run(args, rest)
-    except UsageError as error:
+    except MusiqError as error:
         return _fail(args.program, f"error: {error}", 2)
     except TrainingDiverged as error:
         return _fail(args.program, f"error: {error}", 1)

@@ -4,8 +4,8 @@ import datetime
 
 from pipelines.cleaning.arguments import CleaningConfig
 from pipelines.cleaning.superfluous import find_superfluous
-from pipelines.ledger.folder import LedgerFolderError, newest_manifest_number
-from pipelines.storage import StorageError, resolve, storage_for
+from pipelines.ledger.folder import newest_manifest_number
+from pipelines.storage import resolve, storage_for
 from schemas.errors import UsageError
 from schemas.failures import ImageFailure
 from schemas.programs import printable

@@ -25,7 +25,7 @@ from musiq_core.programs.self_test import reference_scores
 from pipelines.models.arguments import ImportConfig, InspectConfig
 from pipelines.models.built_in import read_model_bytes
 from pipelines.models.versions import model_uri
-from pipelines.storage import StorageError, storage_for
+from pipelines.storage import storage_for
 from schemas.errors import UsageError
 from schemas.model_card import ModelCardError
 from schemas.programs import printable
@@ -97,12 +97,12 @@ def load_model(uri: str) -> Model:
     """Read and verify a model file.
 
     Raises:
-      UsageError: If it cannot be read or must not be used, naming the file.
+      StorageError: If it cannot be read.
+      UsageError: If it must not be used, naming the file.
     """
+    data = read_model_bytes(uri)
     try:
-        return read_model_file(read_model_bytes(uri))
-    except StorageError as error:
-        raise UsageError(str(error)) from error
+        return read_model_file(data)
     except ModelFileError as error:
         raise UsageError(f"model file {uri}: {error}") from error
 
@@ -111,13 +111,10 @@ def read_whole(uri: str) -> bytes:
     """Read a file that the user named.
 
     Raises:
-      UsageError: If it cannot be read, naming it.
+      StorageError: If it cannot be read, naming it.
     """
-    try:
-        with storage_for(uri).open_read(uri) as file:
-            return file.read()
-    except StorageError as error:
-        raise UsageError(str(error)) from error
+    with storage_for(uri).open_read(uri) as file:
+        return file.read()
 
 
 def _summary_of(self_test: dict[str, float]) -> str:

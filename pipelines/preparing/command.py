@@ -35,8 +35,7 @@ from pipelines.preparing.publish import (
 from pipelines.preparing.show_shards import show_shards
 from pipelines.storage import StorageError, resolve
 from schemas.errors import UsageError
-from schemas.failures import ImageFailure
-from schemas.programs import printable
+from schemas.text import printable
 from schemas.training_dataset import TrainingDataset
 from schemas.training_example import SPLITS
 
@@ -85,7 +84,7 @@ def build_config(request: PreparingRequest) -> tuple[PreparingConfig, list[str]]
       The run, and the names of its shards.
 
     Raises:
-      UsageError: Naming what is wrong and what would help.
+      MusiqError: Naming what is wrong and what would help.
     """
     if importlib.util.find_spec("array_record") is None:
         raise UsageError(
@@ -112,7 +111,7 @@ def build_config(request: PreparingRequest) -> tuple[PreparingConfig, list[str]]
         plan = plan_shards(config)
         files = [shard.file for shard in plan.shards]
         return _against_output(config, plan.facts), files
-    except (ValueError, ReleaseError, StorageError, ImageFailure) as error:
+    except ValueError as error:
         raise UsageError(str(error)) from error
 
 

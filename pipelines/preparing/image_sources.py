@@ -6,8 +6,8 @@ from typing import Protocol
 
 from pipelines.preparing.labels import LabelledImage
 from pipelines.read_ahead import ReadAhead
-from pipelines.storage import StorageError, storage_for
-from schemas.failures import Failure, ImageFailure
+from pipelines.storage import ObjectRefused, storage_for
+from schemas.failures import Failure
 
 FILE_MAX_BYTES = 2**29
 _FILES_AHEAD = 4
@@ -21,7 +21,7 @@ class FoundImage:
     """A row with the file of its image, or why that cannot be read."""
 
     row: LabelledImage
-    data: bytes | ImageFailure
+    data: bytes | Failure
 
 
 class ImageSource(Protocol):
@@ -64,8 +64,8 @@ def _read_file(item: tuple[LabelledImage, str]) -> FoundImage:
     row, uri = item
     try:
         data, _ = storage_for(uri).read(uri, listed=None, max_bytes=FILE_MAX_BYTES)
-    except ImageFailure as failure:
-        if failure.failure in _FATAL:
-            raise StorageError(f"cannot read {uri}: {failure.detail}") from failure
-        return FoundImage(row=row, data=failure)
+    except ObjectRefused as refused:
+        if refused.failure in _FATAL:
+            raise
+        return FoundImage(row=row, data=refused.failure)
     return FoundImage(row=row, data=data)

@@ -14,8 +14,7 @@ from pipelines.records.tfrecord import (
     parse_example,
     read_records,
 )
-from pipelines.storage import StorageError, StoredObject, open_listed
-from schemas.failures import ImageFailure
+from pipelines.storage import StoredObject, open_listed
 
 CLASS_NAMES = "label.labels.txt"
 _FEATURES = ("image", "label", "file_name")
@@ -47,10 +46,6 @@ class RecordFile:
                     yield self._image(parse_example(payload, _FEATURES))
         except TFRecordError as error:
             raise ReleaseError(f"{self.file.uri}: {error}") from error
-        except ImageFailure as failure:
-            raise StorageError(
-                f"cannot read {self.file.uri}: {failure.detail}"
-            ) from failure
 
     def _image(self, features: dict[str, FeatureValues]) -> FoundImage:
         match [features.get(name) for name in _FEATURES]:

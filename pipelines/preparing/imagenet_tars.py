@@ -16,9 +16,9 @@ from pipelines.preparing.image_sources import FILE_MAX_BYTES, FoundImage, ImageS
 from pipelines.preparing.labels import LabelledImage, ReleaseError
 from pipelines.preparing.release import Release
 from pipelines.records.tar import MemberKind, TarError, TarMember, find_members
-from pipelines.storage import StorageError, StoredObject, open_listed, storage_for
+from pipelines.storage import StoredObject, open_listed, storage_for
 from pipelines.storage.ranged_reader import open_ranges
-from schemas.failures import Failure, ImageFailure
+from schemas.failures import Failure
 
 TRAIN = "ILSVRC2012_img_train.tar"
 VALIDATION = "ILSVRC2012_img_val.tar"
@@ -195,9 +195,9 @@ def _files(file: BinaryIO, size_bytes: int) -> Iterator[TarMember]:
     return (member for member in members if member.kind is MemberKind.FILE)
 
 
-def _data(file: BinaryIO, member: TarMember) -> bytes | ImageFailure:
+def _data(file: BinaryIO, member: TarMember) -> bytes | Failure:
     if member.size_bytes > FILE_MAX_BYTES:
-        return ImageFailure(Failure.TOO_LARGE, f"{member.size_bytes} bytes")
+        return Failure.TOO_LARGE
     file.seek(member.start)
     return file.read(member.size_bytes)
 
@@ -212,5 +212,3 @@ def _errors_at(tar: StoredObject) -> Iterator[None]:
         yield
     except TarError as error:
         raise ReleaseError(f"{tar.uri}: {error}") from error
-    except ImageFailure as failure:
-        raise StorageError(f"cannot read {tar.uri}: {failure.detail}") from failure

@@ -2,10 +2,9 @@
 
 import hashlib
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 from pipelines.preparing.labels import LabelFile, ReleaseError
-from pipelines.storage import StoredObject, storage_for
+from pipelines.storage import Glob, StoredObject, storage_for
 
 _LABEL_FILE_MAX_BYTES = 2**30
 _NAMES_SHOWN = 5
@@ -60,17 +59,9 @@ class Release:
 
     def matching(self, pattern: str) -> list[str]:
         """Return the names of files of one folder that fit a pattern, sorted."""
-        depth = pattern.count("/")
-        return sorted(
-            name
-            for name in self._files
-            if name == pattern
-            or (
-                "*" in pattern
-                and name.count("/") == depth
-                and fnmatchcase(name, pattern.replace("[", "[[]"))
-            )
-        )
+        if pattern in self._files:  # even if it looks like a pattern
+            return [pattern]
+        return sorted(filter(Glob(pattern).matches, self._files))
 
     @property
     def names(self) -> list[str]:

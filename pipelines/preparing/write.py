@@ -15,7 +15,7 @@ from pipelines.preparing.labels import ReleaseError
 from pipelines.preparing.plan import ShardPlan
 from pipelines.preparing.stored_image import stored_image
 from pipelines.storage import join, storage_for
-from schemas.failures import ImageFailure
+from schemas.failures import Failure, ImageFailure
 from schemas.training_dataset import Shard
 from schemas.training_example import TrainingExample
 
@@ -60,10 +60,11 @@ def write_shard(plan: ShardPlan, config: PreparingConfig) -> ShardSummary:
             if found.row.name in names:
                 raise ReleaseError(f"{found.row.name!r} comes twice in {plan.split}")
             names.add(found.row.name)
-            try:
-                writer.write(_example(found, config).to_bytes())
-            except ImageFailure as failure:
-                unreadable.append((found.row.name, failure.failure.value))
+            example = _example(found, config)
+            if isinstance(example, Failure):
+                unreadable.append((found.row.name, example.value))
+            else:
+                writer.write(example.to_bytes())
         writer.close()
         data = path.read_bytes()
     examples = len(names) - len(unreadable)
@@ -80,12 +81,17 @@ def write_shard(plan: ShardPlan, config: PreparingConfig) -> ShardSummary:
     )
 
 
-def _example(found: FoundImage, config: PreparingConfig) -> TrainingExample:
-    if isinstance(found.data, ImageFailure):
-        raise found.data
+def _example(found: FoundImage, config: PreparingConfig) -> TrainingExample | Failure:
+    """Return the example of an image, or why there is none."""
+    if isinstance(found.data, Failure):
+        return found.data
+    try:
+        image = stored_image(found.data, shorter_side=config.data_set.shorter_side)
+    except ImageFailure as failure:
+        return failure.failure
     row = found.row
     return TrainingExample(
-        image=stored_image(found.data, shorter_side=config.data_set.shorter_side),
+        image=image,
         name=row.name,
         split=row.split or "",
         label=row.label,

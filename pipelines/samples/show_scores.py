@@ -16,8 +16,9 @@ from pipelines.ledger.folder import (
     read_ledger_file,
     read_manifest,
 )
-from pipelines.storage import StorageError, resolve
-from schemas.programs import printable
+from pipelines.storage import resolve
+from schemas.errors import MusiqError
+from schemas.text import printable
 
 
 def read_rows(ledger: str) -> tuple[list[str], list[dict]]:
@@ -65,7 +66,7 @@ def main() -> int:
         return 2
     try:
         show_rows(*read_rows(resolve(sys.argv[1], base=None)))
-    except (LedgerFolderError, StorageError) as error:
+    except MusiqError as error:
         print(f"show_scores: error: {error}", file=sys.stderr)
         return 1
     return 0

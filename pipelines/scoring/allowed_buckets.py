@@ -6,8 +6,9 @@ job's own rights, whatever else the account can see.
 
 from collections.abc import Collection, Iterable
 
+from pipelines.storage import NameRefused
 from pipelines.storage.uris import scheme_of
-from schemas.failures import Failure, ImageFailure
+from schemas.failures import Failure
 
 
 def buckets_of(uris: Iterable[str]) -> frozenset[str]:
@@ -19,11 +20,11 @@ def require_allowed(uri: str, allowed: Collection[str]) -> str:
     """Return a URI that a list names, unless its bucket is not allowed.
 
     Raises:
-      ImageFailure: `forbidden_uri`, with the flag that would allow it.
+      NameRefused: `forbidden_uri`, with the flag that would allow it.
     """
     bucket = _bucket_of(uri)
     if bucket is not None and bucket not in allowed:
-        raise ImageFailure(
+        raise NameRefused(
             Failure.FORBIDDEN_URI,
             f"a list names the bucket {bucket}, which neither --input nor --output "
             f"does; --allow_bucket {bucket} would allow it",

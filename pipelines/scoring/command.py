@@ -36,7 +36,7 @@ from pipelines.scoring.summary import RunSummary, print_summary
 from pipelines.storage import StorageError
 from schemas.errors import UsageError
 from schemas.manifest import CountsError, ManifestError
-from schemas.programs import printable
+from schemas.text import printable
 
 _MAX_RESTARTS = 3
 _KNOWN_ERRORS = (

@@ -10,7 +10,6 @@ from typing import Any
 
 from pipelines.engines.engine import JobFacts
 from pipelines.ledger.folder import (
-    LedgerFolderError,
     newest_manifest_number,
     read_manifest,
 )
@@ -27,7 +26,6 @@ from pipelines.scoring.previous_state import PreviousState
 from pipelines.scoring.run import Run, ScoringModel
 from pipelines.storage import StorageError, join, resolve, storage_for
 from schemas.errors import UsageError
-from schemas.failures import ImageFailure
 from schemas.ledger import LedgerModel
 from schemas.manifest import Manifest
 from schemas.model_card import require_model_name
@@ -37,7 +35,7 @@ def job_facts(config: ScoringConfig) -> JobFacts:
     """Return what the job's engine must know of it before anything is read.
 
     Raises:
-      UsageError: If no store can hold a name.
+      NameRefused: If no store can hold a name.
     """
     models = [_name_and_file(argument)[1] for argument in config.model]
     named = [config.output, *config.input, *(m for m in models if m != BUILT_IN)]
@@ -64,7 +62,7 @@ def start_run(
       progress_folder: Local folder for live counts.
 
     Raises:
-      UsageError: Naming what is wrong and what would help.
+      MusiqError: Naming what is wrong and what would help.
     """
     started_at = datetime.datetime.now(datetime.UTC)
     try:

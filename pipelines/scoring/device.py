@@ -12,7 +12,7 @@ from musiq_core.programs.self_test import BFLOAT16_TOLERANCE, TOLERANCE
 from pipelines.scoring.config import Device
 
 
-class DeviceError(Exception):
+class DeviceError(MusiqError):
     """A worker does not have the device that the run was told to use."""
 
 

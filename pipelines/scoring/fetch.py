@@ -11,6 +11,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from pipelines.read_ahead import ReadAhead
 from pipelines.scoring.forbidden_run import ForbiddenRun
 from pipelines.scoring.image_ref import ImageRef, with_object
+from pipelines.scoring.refusals import refusals_as_failures
 from pipelines.scoring.shards.parquet_rows import ParquetRows, read_rows
 from pipelines.scoring.shards.read_part import read_part
 from pipelines.storage import storage_for
@@ -43,9 +44,10 @@ def fetch_image(ref: ImageRef, *, max_file_bytes: int) -> FetchedImage | LedgerR
     try:
         if ref.part is not None:
             return _fetched(ref.row(), read_part(ref, max_bytes=max_file_bytes))
-        data, found = storage_for(ref.uri).read(
-            ref.uri, listed=ref.listed, max_bytes=max_file_bytes
-        )
+        with refusals_as_failures():
+            data, found = storage_for(ref.uri).read(
+                ref.uri, listed=ref.listed, max_bytes=max_file_bytes
+            )
     except ImageFailure as failure:
         return ref.row().failed(failure.failure, failure.detail)
     return _fetched(with_object(ref.row(), found), data)

@@ -11,7 +11,7 @@ from rich.text import Text
 from pipelines.scoring.counters import COMPILATIONS, COMPUTED_TOKENS, TOKENS
 from pipelines.scoring.run import Run
 from schemas.manifest import Manifest, manifest_name
-from schemas.programs import printable
+from schemas.text import printable
 
 _SHOWN_QUANTILES = {"0.05": "5 %", "0.5": "median", "0.95": "95 %"}
 _PLAIN_WIDTH = 100

@@ -1,18 +1,24 @@
 """One contract for local disk and object stores."""
 
-from pipelines.storage.contract import StorageError, StoredObject
+from pipelines.storage.contract import StoredObject
+from pipelines.storage.errors import NameRefused, ObjectRefused, Refused, StorageError
 from pipelines.storage.globs import Glob, has_magic
+from pipelines.storage.ranged_reader import open_ranges
 from pipelines.storage.stores import Storage, open_listed, storage_for
 from pipelines.storage.uris import join, resolve
 
 __all__ = [
     "Glob",
+    "NameRefused",
+    "ObjectRefused",
+    "Refused",
     "Storage",
     "StorageError",
     "StoredObject",
     "has_magic",
     "join",
     "open_listed",
+    "open_ranges",
     "resolve",
     "storage_for",
 ]

@@ -5,18 +5,8 @@ import datetime
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
-from schemas.failures import Failure, ImageFailure
-
-
-class StorageError(Exception):
-    """A store cannot do what the program needs; one line says what, where and why."""
-
-    def __str__(self) -> str:
-        """Return the line; names may have line breaks, it has none."""
-        return "".join(
-            c if c.isprintable() else "\N{REPLACEMENT CHARACTER}"
-            for c in super().__str__()
-        )
+from pipelines.storage.errors import ObjectRefused
+from schemas.failures import Failure
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,12 +30,13 @@ def require_size(found: StoredObject, max_bytes: int) -> None:
     """Refuse an object before it is read.
 
     Raises:
-      ImageFailure: `too_large` if it has more than `max_bytes`.
+      ObjectRefused: `too_large` if it has more than `max_bytes`.
     """
     if found.size_bytes > max_bytes:
-        raise ImageFailure(
+        raise ObjectRefused(
             Failure.TOO_LARGE,
             f"{found.size_bytes} bytes exceed the limit of {max_bytes}",
+            found.uri,
         )
 
 
@@ -87,7 +78,7 @@ class Storage(Protocol):
           The bytes and what they are: `listed`, if that was given.
 
         Raises:
-          ImageFailure: If this object cannot be read; others may be.
+          ObjectRefused: If this object cannot be read; others may be.
           StorageError: If none can be: credentials are missing, or the store is down.
         """
         ...
@@ -101,7 +92,7 @@ class Storage(Protocol):
           end: Offset behind the last.
 
         Raises:
-          ImageFailure: If this object cannot be read; others may be.
+          ObjectRefused: If this object cannot be read; others may be.
           StorageError: If none can be: credentials are missing, or the store is down.
         """
         ...

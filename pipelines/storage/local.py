@@ -9,9 +9,10 @@ import uuid
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pipelines.storage.contract import StorageError, StoredObject, require_size
+from pipelines.storage.contract import StoredObject, require_size
+from pipelines.storage.errors import ObjectRefused, StorageError
 from pipelines.storage.uris import path_of_uri, uri_of_path
-from schemas.failures import Failure, ImageFailure
+from schemas.failures import Failure
 
 _FAILURES = {
     errno.ENOENT: Failure.NOT_FOUND,
@@ -65,7 +66,7 @@ class LocalStorage:
         self, uri: str, *, listed: StoredObject | None, max_bytes: int
     ) -> tuple[bytes, StoredObject]:
         """Read a whole regular file; pipes and devices are refused without waiting."""
-        with _failures_of_one_file():
+        with _refusals_of(uri):
             path = path_of_uri(uri)
             with _open_regular(path) as file:
                 found = _object(path, os.fstat(file.fileno()))
@@ -75,12 +76,14 @@ class LocalStorage:
                 data = file.read(found.size_bytes + 1)
                 after = _object(path, os.fstat(file.fileno()))
         if len(data) != found.size_bytes or after != found:
-            raise ImageFailure(Failure.CHANGED, "the file changed while it was read")
+            raise ObjectRefused(
+                Failure.CHANGED, "the file changed while it was read", uri
+            )
         return data, found
 
     def read_part(self, listed: StoredObject, start: int, end: int) -> bytes:
         """Read some bytes of a regular file that is as it was listed."""
-        with _failures_of_one_file():
+        with _refusals_of(listed.uri):
             path = path_of_uri(listed.uri)
             with _open_regular(path) as file:
                 _require_unchanged(_object(path, os.fstat(file.fileno())), listed)
@@ -138,21 +141,23 @@ class LocalStorage:
 
 
 @contextlib.contextmanager
-def _failures_of_one_file() -> Iterator[None]:
+def _refusals_of(uri: str) -> Iterator[None]:
     try:
         yield
     except _NotRegular as error:
-        raise ImageFailure(Failure.UNREADABLE, str(error)) from error
+        raise ObjectRefused(Failure.UNREADABLE, str(error), uri) from error
     except OSError as error:
         failure = _FAILURES.get(error.errno or 0, Failure.READ_ERROR)
-        raise ImageFailure(failure, _reason(error)) from error
+        raise ObjectRefused(failure, _reason(error), uri) from error
     except ValueError as error:  # a NUL, or half a surrogate pair
-        raise ImageFailure(Failure.UNSAFE_NAME, _reason(error)) from error
+        raise ObjectRefused(Failure.UNSAFE_NAME, _reason(error), uri) from error
 
 
 def _require_unchanged(found: StoredObject, listed: StoredObject) -> None:
     if found != listed:
-        raise ImageFailure(Failure.CHANGED, "the file changed after it was listed")
+        raise ObjectRefused(
+            Failure.CHANGED, "the file changed after it was listed", listed.uri
+        )
 
 
 class _NotRegular(OSError):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from pipelines.storage.contract import StorageError
+from pipelines.storage.errors import StorageError
 
 _Answer = TypeVar("_Answer")
 

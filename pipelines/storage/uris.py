@@ -4,7 +4,8 @@ import os
 import re
 import urllib.parse
 
-from schemas.failures import Failure, ImageFailure
+from pipelines.storage.errors import NameRefused
+from schemas.failures import Failure
 
 _OBJECT_STORES = ("gs", "s3")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -34,28 +35,28 @@ def resolve(text: str, *, base: str | None) -> str:
       A gs:// or s3:// name, or a local URI as `uri_of_path` makes them.
 
     Raises:
-      ImageFailure: `unsafe_name` for names that no store can hold, `forbidden_uri` for
+      NameRefused: `unsafe_name` for names that no store can hold, `forbidden_uri` for
         other schemes, and for local files named by a list in an object store.
     """
     if not text:
-        raise ImageFailure(Failure.UNSAFE_NAME, "the name is empty")
+        raise NameRefused(Failure.UNSAFE_NAME, "the name is empty")
     base_is_remote = base is not None and scheme_of(base) in _OBJECT_STORES
     scheme = scheme_of(text)
     if scheme in _OBJECT_STORES:
         return _require_storable(scheme + text[len(scheme) :])
     if scheme not in ("", "file"):
-        raise ImageFailure(
+        raise NameRefused(
             Failure.FORBIDDEN_URI,
             f"{scheme}:// is not read; local paths, file://, gs:// and s3:// are",
         )
     if base_is_remote and (scheme == "file" or text.startswith("/")):
-        raise ImageFailure(
+        raise NameRefused(
             Failure.FORBIDDEN_URI, "a list in an object store names a local file"
         )
     if scheme == "file":
         host, slash, rest = text[len("file://") :].partition("/")
         if host not in ("", "localhost") or not slash:
-            raise ImageFailure(
+            raise NameRefused(
                 Failure.FORBIDDEN_URI, "file:// must name a file of this machine"
             )
         text = f"file:///{rest}"
@@ -64,9 +65,9 @@ def resolve(text: str, *, base: str | None) -> str:
     try:
         path = path_of_uri(text)
     except UnicodeEncodeError as error:
-        raise ImageFailure(Failure.UNSAFE_NAME, "the name is not text") from error
+        raise NameRefused(Failure.UNSAFE_NAME, "the name is not text") from error
     if b"\0" in path:
-        raise ImageFailure(Failure.UNSAFE_NAME, "the name has a NUL")
+        raise NameRefused(Failure.UNSAFE_NAME, "the name has a NUL")
     folder = path_of_uri(base) if base else os.getcwdb()
     keeps_slash = path.endswith(b"/")
     resolved = os.path.normpath(os.path.join(folder, path))
@@ -110,11 +111,11 @@ def path_of_uri(uri: str) -> bytes:
 def _require_storable(uri: str) -> str:
     """Refuse a URI that cannot be an object's, and return any other."""
     if "\0" in uri:
-        raise ImageFailure(Failure.UNSAFE_NAME, "the name has a NUL")
+        raise NameRefused(Failure.UNSAFE_NAME, "the name has a NUL")
     try:
         uri.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise ImageFailure(
+        raise NameRefused(
             Failure.UNSAFE_NAME,
             "the name is not UTF-8, as names in an object store must be",
         ) from error

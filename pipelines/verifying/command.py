@@ -3,7 +3,6 @@
 import json
 
 from pipelines.ledger.folder import (
-    LedgerFolderError,
     newest_manifest_number,
     read_manifest,
 )
@@ -11,7 +10,6 @@ from pipelines.storage import StorageError, resolve
 from pipelines.verifying.arguments import VerifyingConfig
 from pipelines.verifying.verify_ledger import verify_ledger
 from schemas.errors import UsageError
-from schemas.failures import ImageFailure
 from schemas.manifest import manifest_name
 from schemas.programs import printable
 

@@ -34,11 +34,16 @@ from helpers.run_musiq import Outcome, run_here, run_musiq
 from helpers.tiny_models import tiny_model_file
 
 from pipelines.scoring.forbidden_run import FORBIDDEN_IMAGES, ForbiddenRun
-from pipelines.storage import Storage, StorageError, amazon_s3, google_cloud, stores
+from pipelines.storage import (
+    ObjectRefused,
+    Storage,
+    StorageError,
+)
 from pipelines.storage.amazon_s3 import AmazonS3Storage
 from pipelines.storage.google_cloud import GoogleCloudStorage
 from pipelines.storage.retries import RetryPolicy
-from schemas.failures import Failure, ImageFailure
+from pipelines.storage.stores import use_store
+from schemas.failures import Failure
 
 pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("no_child_left")]
 
@@ -149,15 +154,13 @@ def golden(upstream, model):
 
 
 @pytest.fixture
-def quick(monkeypatch):
+def quick():
     """Stores of this process with the quick policy, made anew."""
-    for module in (amazon_s3, google_cloud):
-        monkeypatch.setattr(module, "RetryPolicy", lambda: QUICK)
-    for cached in (stores._amazon_s3, stores._google_cloud):
-        cached.cache_clear()
-    yield
-    for cached in (stores._amazon_s3, stores._google_cloud):
-        cached.cache_clear()
+    with (
+        use_store("s3", AmazonS3Storage(policy=QUICK)),
+        use_store("gs", GoogleCloudStorage(policy=QUICK)),
+    ):
+        yield
 
 
 def image(number: int) -> bytes:
@@ -178,8 +181,8 @@ def require_equal(rows: dict[str, dict], golden: dict[str, dict], *, but=()) -> 
 def failure_to_read(storage: Storage, uri: str) -> Failure | None:
     try:
         storage.read(uri, listed=None, max_bytes=99_999)
-    except ImageFailure as failure:
-        return failure.failure
+    except ObjectRefused as refused:
+        return refused.failure
     return None
 
 
@@ -313,14 +316,13 @@ def test_a_worker_that_may_read_nothing_stops_after_a_hundred(store):
     uri = f"{store.photos}/{IMAGES[0]}"
     store.proxy.fail_at_random(1.0, 403, operation="read")
     run = ForbiddenRun()
-    refusal = ImageFailure(Failure.FORBIDDEN, "refused")
     with environment(store.env):
         storage = store.through()
         for _ in range(FORBIDDEN_IMAGES - 1):
             assert failure_to_read(storage, uri) is Failure.FORBIDDEN
-            run.refused(uri, refusal)
+            run.refused(uri, "refused")
     with pytest.raises(StorageError, match="nor any of the first 100 images"):
-        run.refused(uri, refusal)
+        run.refused(uri, "refused")
 
 
 @pytest.mark.slow

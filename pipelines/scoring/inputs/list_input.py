@@ -8,6 +8,7 @@ from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input, InputKind
 from pipelines.scoring.inputs.manifests import named_images
 from pipelines.scoring.inputs.numbered_files import numbered_names
+from pipelines.scoring.refusals import refusals_as_failures
 from pipelines.scoring.shards.shard import Shard, shard_format_of
 from pipelines.storage import Glob, StoredObject, resolve, storage_for
 from pipelines.storage.uris import without_secrets
@@ -61,7 +62,8 @@ def _list_named(one: Input) -> Iterator[ImageRef | Shard]:
     folder = one.uri[: one.uri.rfind("/") + 1]
     for place, (name, said) in enumerate(named_images(one)):
         try:
-            uri = require_allowed(resolve(name, base=folder), one.buckets)
+            with refusals_as_failures():
+                uri = require_allowed(resolve(name, base=folder), one.buckets)
         except ImageFailure as failure:
             uri = without_secrets(name)
             yield ImageRef(

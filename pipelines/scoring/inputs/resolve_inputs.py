@@ -15,7 +15,7 @@ from pipelines.scoring.shards.img2dataset_ledger import is_img2dataset
 from pipelines.scoring.shards.list_shard import list_shard, shard_fields
 from pipelines.scoring.shards.parquet_shard import find_image_column
 from pipelines.scoring.shards.shard import Shard, ShardFormat, shard_format_of
-from pipelines.storage import has_magic, resolve, storage_for
+from pipelines.storage import NameRefused, has_magic, resolve, storage_for
 from pipelines.storage.uris import without_secrets
 from schemas.failures import ImageFailure
 
@@ -87,9 +87,9 @@ def _resolve_input(
 ) -> Input:
     try:
         uri = resolve(text, base=None)
-    except ImageFailure as failure:
+    except NameRefused as refused:
         told = without_secrets(text)
-        raise InputError(f"--input {told}: {failure.detail}") from failure
+        raise InputError(f"--input {told}: {refused}") from refused
     kind, uri = _kind_of(text, uri, uri_column, image_column)
     carried = ()
     if kind in (InputKind.CSV, InputKind.PARQUET):

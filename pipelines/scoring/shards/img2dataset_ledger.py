@@ -11,9 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.refusals import open_shard
 from pipelines.scoring.shards.shard import Shard
 from pipelines.scoring.shards.tar_shard import NamedMember, member_ref, named_members
-from pipelines.storage import StoredObject, open_listed, storage_for
+from pipelines.storage import StoredObject, storage_for
 from schemas.failures import Failure, ImageFailure
 
 _SUCCESS = "success"
@@ -86,7 +87,7 @@ def _images_by_key(
     """Return an archive's images, as far as it can be read, and what stopped that."""
     images: dict[str, list[NamedMember]] = {}
     try:
-        with open_listed(archive) as file:
+        with open_shard(archive) as file:
             for named in named_members(file, archive.size_bytes):
                 if named.is_image:
                     images.setdefault(named.key, []).append(named)

@@ -6,11 +6,12 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.refusals import open_shard, refusals_as_failures
 from pipelines.scoring.shards.parquet_shard import list_parquet, parquet_fields
 from pipelines.scoring.shards.shard import Shard, ShardFormat
 from pipelines.scoring.shards.tar_shard import list_tar, tar_fields
 from pipelines.scoring.shards.tfrecord_shard import list_tfrecord
-from pipelines.storage import StorageError, StoredObject, open_listed, storage_for
+from pipelines.storage import StorageError, StoredObject, storage_for
 from schemas.failures import ImageFailure
 
 _LISTERS = {
@@ -33,7 +34,7 @@ def list_shard(shard: Shard) -> Iterator[ImageRef]:
     found = None
     try:
         found = shard.listed or _look_at(shard.uri)
-        with open_listed(found) as file:
+        with open_shard(found) as file:
             yield from _LISTERS[shard.format](shard, found, file)
     except ImageFailure as failure:
         if failure.failure.is_transient:
@@ -56,7 +57,7 @@ def shard_fields(shard: Shard) -> tuple[pa.Field, ...] | None:
       StorageError: If the store fails.
     """
     try:
-        with open_listed(shard.listed or _look_at(shard.uri)) as file:
+        with open_shard(shard.listed or _look_at(shard.uri)) as file:
             return _fields(shard, file)
     except ImageFailure:
         return None
@@ -70,6 +71,7 @@ def _fields(shard: Shard, file: BinaryIO) -> tuple[pa.Field, ...]:
     return ()
 
 
+@refusals_as_failures()
 def _look_at(uri: str) -> StoredObject:
     """Return what the store says of a shard that a list names.
 

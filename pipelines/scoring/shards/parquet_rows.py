@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from apache_beam.pvalue import PCollection
 
 from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.refusals import open_shard
 from pipelines.scoring.shards.image_part import ParquetPart
 from pipelines.scoring.shards.read_part import require_part_size
-from pipelines.storage import open_listed
 from schemas.failures import Failure, ImageFailure
 
 _READ_AHEAD_BYTES = 1 << 20
@@ -72,7 +72,7 @@ def _values(rows: ParquetRows) -> Iterator[pa.Scalar]:
     first = rows.refs[0]
     assert first.listed is not None
     column = _part(first).column
-    with open_listed(first.listed) as file:
+    with open_shard(first.listed) as file:
         parquet = pq.ParquetFile(file, buffer_size=_READ_AHEAD_BYTES)
         batches = parquet.iter_batches(
             _ROWS_AT_ONCE, row_groups=[_part(first).row_group], columns=[column]

@@ -2,6 +2,7 @@
 
 from pipelines.records.tfrecord import TFRecordError, checked_payload, parse_example
 from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.refusals import refusals_as_failures
 from pipelines.scoring.shards.image_part import ParquetPart, RecordPart
 from pipelines.storage import storage_for
 from schemas.failures import Failure, ImageFailure
@@ -13,6 +14,7 @@ _USUAL_FEATURES = (
 _CHECKSUM_BYTES = 4
 
 
+@refusals_as_failures()
 def read_part(ref: ImageRef, *, max_bytes: int) -> bytes:
     """Return the bytes of an image that lies in an archive or a record.
 

@@ -1,7 +1,7 @@
 import pytest
 
 from pipelines.scoring.allowed_buckets import buckets_of, require_allowed
-from schemas.failures import ImageFailure
+from pipelines.storage import NameRefused
 
 
 def test_the_buckets_of_a_command_are_those_of_its_object_store_uris():
@@ -17,7 +17,7 @@ def test_local_files_and_allowed_buckets_pass(uri):
 @pytest.mark.parametrize("uri", ["gs://photos-2/a.jpg", "s3://photos/a.jpg", "gs://p/"])
 def test_other_buckets_are_forbidden_and_the_flag_is_named(uri):
     with pytest.raises(
-        ImageFailure, match=r"--allow_bucket .* would allow it"
+        NameRefused, match=r"--allow_bucket .* would allow it"
     ) as caught:
         require_allowed(uri, {"gs://photos/"})
     assert caught.value.failure == "forbidden_uri"

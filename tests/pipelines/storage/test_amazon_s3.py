@@ -8,10 +8,11 @@ from helpers import fault_proxy, s3_emulator
 from helpers.fault_proxy import CUT, FLIPPED, LOST, RESET, SHORT, ZEROED, running_proxy
 from helpers.local_server import environment
 
-from pipelines.storage import StorageError, stores
+from pipelines.storage import ObjectRefused, StorageError
 from pipelines.storage.amazon_s3 import AmazonS3Storage
 from pipelines.storage.retries import RetryPolicy
-from schemas.failures import Failure, ImageFailure
+from pipelines.storage.stores import make_store
+from schemas.failures import Failure
 
 DATA = bytes(range(256)) * 200
 FAST = RetryPolicy(first_wait_seconds=0.01, longest_wait_seconds=0.02)
@@ -58,8 +59,8 @@ def read(store, listed, max_bytes=100_000):
     return store.read(listed.uri, listed=listed, max_bytes=max_bytes)
 
 
-def failure_of(store, listed, **settings) -> ImageFailure:
-    with pytest.raises(ImageFailure) as caught:
+def failure_of(store, listed, **settings) -> ObjectRefused:
+    with pytest.raises(ObjectRefused) as caught:
         read(store, listed, **settings)
     require_discreet(str(caught.value))
     return caught.value
@@ -388,7 +389,7 @@ def test_an_unreachable_store_is_one_line(monkeypatch, listed):
     ],
 )
 def test_a_name_that_no_object_can_have_is_refused_unasked(proxy, store, name, reason):
-    with pytest.raises(ImageFailure) as caught:
+    with pytest.raises(ObjectRefused) as caught:
         store.read(name, listed=None, max_bytes=9)
     assert caught.value.failure is Failure.UNSAFE_NAME
     assert caught.value.detail == reason
@@ -413,6 +414,5 @@ def place_of_prefix(folder) -> dict[str, str]:
 
 def test_without_the_client_package_the_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pipelines.storage.amazon_s3", None)
-    stores._amazon_s3.cache_clear()
     with pytest.raises(StorageError, match=r"pip install 'musiq\[aws\]'"):
-        stores.storage_for("s3://bucket/x")
+        make_store("s3")

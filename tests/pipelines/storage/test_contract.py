@@ -5,8 +5,14 @@ import io
 import pytest
 from helpers.local_server import environment
 
-from pipelines.storage import StorageError, join, open_listed, storage_for
-from schemas.failures import Failure, ImageFailure
+from pipelines.storage import (
+    ObjectRefused,
+    StorageError,
+    join,
+    open_listed,
+    storage_for,
+)
+from schemas.failures import Failure
 
 HOSTILE_NAMES = (
     "with space.jpg",
@@ -51,7 +57,7 @@ def names(store, prefix):
 
 
 def fail_to_read(store, uri, listed=None, max_bytes=1000):
-    with pytest.raises(ImageFailure) as caught:
+    with pytest.raises(ObjectRefused) as caught:
         store.read(uri, listed=listed, max_bytes=max_bytes)
     return caught.value
 
@@ -232,7 +238,7 @@ def test_what_was_listed_is_opened_seekable(store, folder):
 
 
 def fail_to_read_part(store, listed) -> Failure:
-    with pytest.raises(ImageFailure) as caught:
+    with pytest.raises(ObjectRefused) as caught:
         store.read_part(listed, 1, 3)
     return caught.value.failure
 

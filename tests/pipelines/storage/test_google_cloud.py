@@ -8,10 +8,10 @@ from helpers import gcs_double, gcs_emulator
 from helpers.fault_proxy import CUT, ZEROED, running_proxy
 from helpers.local_server import environment
 
-from pipelines.storage import StorageError
+from pipelines.storage import ObjectRefused, StorageError
 from pipelines.storage.google_cloud import GoogleCloudStorage
 from pipelines.storage.retries import RetryPolicy
-from schemas.failures import Failure, ImageFailure
+from schemas.failures import Failure
 
 HOST = f"gs://{gcs_emulator.BUCKET}"
 DATA = bytes(range(256)) * 200  # several of the chunks that the client reads
@@ -33,21 +33,20 @@ def store(double):
 
 
 @pytest.fixture
-def proxy(store):
-    """What stands between the store's client and the double from now on."""
+def proxy(double):
+    """What stands between the double and stores that connect from now on."""
     upstream = os.environ["STORAGE_EMULATOR_HOST"]
     with (
         running_proxy(upstream) as (proxy, address),
         environment({"STORAGE_EMULATOR_HOST": address}),
     ):
-        store._client = None
         yield proxy
 
 
 @pytest.fixture
-def listed(double, store):
+def listed(double):
     double.put("x.jpg", DATA)
-    [listed] = store.list(f"{HOST}/x.jpg")
+    [listed] = GoogleCloudStorage(policy=FAST).list(f"{HOST}/x.jpg")
     double.requests.clear()
     return listed
 
@@ -56,8 +55,8 @@ def read(store, listed, max_bytes=100_000):
     return store.read(listed.uri, listed=listed, max_bytes=max_bytes)
 
 
-def failure_of(store, listed, **settings) -> ImageFailure:
-    with pytest.raises(ImageFailure) as caught:
+def failure_of(store, listed, **settings) -> ObjectRefused:
+    with pytest.raises(ObjectRefused) as caught:
         read(store, listed, **settings)
     require_discreet(str(caught.value))
     return caught.value
@@ -118,7 +117,7 @@ def test_a_part_that_cannot_be_read_fails_like_a_whole_object(
     double, store, listed, act, failure
 ):
     act(double)
-    with pytest.raises(ImageFailure) as caught:
+    with pytest.raises(ObjectRefused) as caught:
         store.read_part(listed, 5, 300)
     assert caught.value.failure is failure
     require_discreet(str(caught.value))
@@ -319,7 +318,6 @@ def test_missing_credentials_fail_the_job_with_the_cure(store, listed, monkeypat
     monkeypatch.delenv("STORAGE_EMULATOR_HOST")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/absent.json")
     for call in (lambda: read(store, listed), lambda: store.stat(listed.uri)):
-        store._client = None
         message = error_of(call)
         assert "no usable credentials found" in message
         assert "gcloud auth application-default login" in message
@@ -328,7 +326,6 @@ def test_missing_credentials_fail_the_job_with_the_cure(store, listed, monkeypat
 def test_refused_credentials_fail_the_job_not_the_image(store, listed, monkeypatch):
     monkeypatch.setenv("API_ENDPOINT_OVERRIDE", os.environ["STORAGE_EMULATOR_HOST"])
     monkeypatch.delenv("STORAGE_EMULATOR_HOST")
-    store._client = None
     with gcs_emulator.stub_credentials(400) as env, environment(env):
         message = error_of(read, store, listed)
     assert message.startswith(f"cannot read {listed.uri}: the credentials are not ")
@@ -354,7 +351,7 @@ def test_a_401_fails_the_job_not_the_image(double, store, listed):
     ],
 )
 def test_a_name_that_no_object_can_have_is_refused_unasked(double, store, uri, reason):
-    with pytest.raises(ImageFailure) as caught:
+    with pytest.raises(ObjectRefused) as caught:
         store.read(uri, listed=None, max_bytes=9)
     assert caught.value.failure is Failure.UNSAFE_NAME
     assert caught.value.detail == reason

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.storage import StorageError, storage_for
+from pipelines.storage import ObjectRefused, StorageError, storage_for
 from pipelines.storage.local import LocalStorage
 from pipelines.storage.uris import path_of_uri, uri_of_path
-from schemas.failures import Failure, ImageFailure
+from schemas.failures import Failure
 
 ROOT = Path(__file__).parents[3]
 
@@ -27,8 +27,8 @@ def store():
     return LocalStorage()
 
 
-def failure_of(store, path, listed=None) -> ImageFailure:
-    with pytest.raises(ImageFailure) as caught:
+def failure_of(store, path, listed=None) -> ObjectRefused:
+    with pytest.raises(ObjectRefused) as caught:
         store.read(str(path), listed=listed, max_bytes=1000)
     return caught.value
 

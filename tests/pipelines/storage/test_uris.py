@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.storage import join, resolve
+from pipelines.storage import NameRefused, join, resolve
 from pipelines.storage.uris import path_of_uri, scheme_of, uri_of_path
-from schemas.failures import Failure, ImageFailure
+from schemas.failures import Failure
 
 PATHS = (
     b"/plain/file.jpg",
@@ -32,8 +32,8 @@ PATHS = (
 )
 
 
-def refusal(text, base=None) -> ImageFailure:
-    with pytest.raises(ImageFailure) as caught:
+def refusal(text, base=None) -> NameRefused:
+    with pytest.raises(NameRefused) as caught:
         resolve(text, base=base)
     return caught.value
 
@@ -167,7 +167,7 @@ def test_names_that_no_store_can_hold_are_unsafe(text, base, reason):
 
 @given(st.text(max_size=20), st.sampled_from([None, "/data/", "gs://b/f/"]))
 def test_any_text_means_one_uri_or_is_refused(text, base):
-    with contextlib.suppress(ImageFailure):
+    with contextlib.suppress(NameRefused):
         uri = resolve(text, base=base)
         assert resolve(uri, base=base) == uri
 
