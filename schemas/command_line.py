@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 from schemas.config_file import nearest, with_config
 from schemas.errors import MusiqError, UsageError
 from schemas.flags import add_flags, flag_types
-from schemas.programs import Program, printable
+from schemas.programs import Program
+from schemas.text import printable
 
 
 class ArgumentParser(argparse.ArgumentParser):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 from schemas.errors import UsageError
-from schemas.programs import printable
+from schemas.text import printable
 
 
 class ArgumentParser(argparse.ArgumentParser):

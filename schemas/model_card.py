@@ -5,6 +5,7 @@ import json
 import math
 from typing import Any
 
+from schemas.errors import MusiqError
 from schemas.plain import PlainError, from_plain, to_plain
 
 FORMAT = "musiq-model/2"

@@ -14,16 +14,6 @@ _CONFIG = Flag(
 )
 
 
-def printable(text: object) -> str:
-    """Return a text for one line of a terminal or log: names cannot forge lines there.
-
-    Line breaks, control characters and halves of surrogate pairs are escaped.
-    """
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text)
-    )
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Program:
     """One program of a command.

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from typing import Any
 
+from schemas.errors import MusiqError
 from schemas.plain import PlainError, from_plain, to_plain
 
 FORMAT = "musiq-training-dataset/1"

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import math
 
+from schemas.errors import MusiqError
 from schemas.plain import from_plain, to_plain
 
 SPLITS = ("train", "validation", "test")

@@ -10,8 +10,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from schemas.errors import UsageError
-from schemas.legacy_arguments import ArgumentParser, accept_hyphens, printable
+from schemas.legacy_arguments import ArgumentParser, accept_hyphens
+from schemas.text import printable
 from training.errors import Preempted, ProcessLost, TrainingDiverged
 
 PROGRAMS = {

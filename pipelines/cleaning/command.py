@@ -7,8 +7,7 @@ from pipelines.cleaning.superfluous import find_superfluous
 from pipelines.ledger.folder import newest_manifest_number
 from pipelines.storage import resolve, storage_for
 from schemas.errors import UsageError
-from schemas.failures import ImageFailure
-from schemas.programs import printable
+from schemas.text import printable
 
 
 def run(config: CleaningConfig) -> int:
@@ -18,22 +17,19 @@ def run(config: CleaningConfig) -> int:
     whose files are missing.
     """
     now = datetime.datetime.now(datetime.UTC)
-    try:
-        ledger = resolve(config.ledger, base=None)
-        if newest_manifest_number(ledger) == 0:
-            raise UsageError(f"--ledger {config.ledger} has no published state")
-        superfluous = find_superfluous(
-            ledger,
-            keep=config.keep,
-            changed_before=now - datetime.timedelta(hours=config.older_than_hours),
-        )
-        for found in superfluous:
-            if config.dry_run:
-                print(printable(found.uri))
-            else:
-                storage_for(found.uri).delete(found.uri)
-    except (LedgerFolderError, StorageError, ImageFailure) as error:
-        raise UsageError(str(error)) from error
+    ledger = resolve(config.ledger, base=None)
+    if newest_manifest_number(ledger) == 0:
+        raise UsageError(f"--ledger {config.ledger} has no published state")
+    superfluous = find_superfluous(
+        ledger,
+        keep=config.keep,
+        changed_before=now - datetime.timedelta(hours=config.older_than_hours),
+    )
+    for found in superfluous:
+        if config.dry_run:
+            print(printable(found.uri))
+        else:
+            storage_for(found.uri).delete(found.uri)
     size_mib = sum(found.size_bytes for found in superfluous) / 2**20
     done = "would remove" if config.dry_run else "removed"
     print(f"{done} {len(superfluous)} files, {size_mib:.1f} MiB")

@@ -28,7 +28,7 @@ from pipelines.models.versions import model_uri
 from pipelines.storage import storage_for
 from schemas.errors import UsageError
 from schemas.model_card import ModelCardError
-from schemas.programs import printable
+from schemas.text import printable
 
 _LICENCE = (
     "Parameters published by MUSIQ's authors (google-research/musiq, Apache-2.0 code); "

@@ -24,7 +24,7 @@ from pipelines.scoring.inputs import carried_fields, resolve_inputs
 from pipelines.scoring.journal import drop_journal
 from pipelines.scoring.previous_state import PreviousState
 from pipelines.scoring.run import Run, ScoringModel
-from pipelines.storage import StorageError, join, resolve, storage_for
+from pipelines.storage import join, resolve, storage_for
 from schemas.errors import UsageError
 from schemas.ledger import LedgerModel
 from schemas.manifest import Manifest
@@ -39,10 +39,7 @@ def job_facts(config: ScoringConfig) -> JobFacts:
     """
     models = [_name_and_file(argument)[1] for argument in config.model]
     named = [config.output, *config.input, *(m for m in models if m != BUILT_IN)]
-    try:
-        uris = tuple(resolve(one, base=None) for one in named)
-    except ImageFailure as error:
-        raise UsageError(str(error)) from error
+    uris = tuple(resolve(one, base=None) for one in named)
     return JobFacts(
         pipeline="musiq-score", output=uris[0], uris=uris, device=config.device
     )
@@ -94,7 +91,7 @@ def start_run(
             manifest = read_manifest(output, number)
             run = dataclasses.replace(run, previous=previous_of(manifest, run))
         _open_run_folder(run)
-    except (ValueError, LedgerFolderError, StorageError, ImageFailure) as error:
+    except ValueError as error:
         raise UsageError(str(error)) from error
     return run
 

@@ -10,6 +10,7 @@ from musiq_core.programs.packed.scorer import PackedScorer
 from musiq_core.programs.scorer import Scorer
 from musiq_core.programs.self_test import BFLOAT16_TOLERANCE, TOLERANCE
 from pipelines.scoring.config import Device
+from schemas.errors import MusiqError
 
 
 class DeviceError(MusiqError):

@@ -6,27 +6,24 @@ from pipelines.ledger.folder import (
     newest_manifest_number,
     read_manifest,
 )
-from pipelines.storage import StorageError, resolve
+from pipelines.storage import resolve
 from pipelines.verifying.arguments import VerifyingConfig
 from pipelines.verifying.verify_ledger import verify_ledger
 from schemas.errors import UsageError
 from schemas.manifest import manifest_name
-from schemas.programs import printable
+from schemas.text import printable
 
 
 def run(config: VerifyingConfig) -> int:
     """Check the ledger and return the exit code."""
-    try:
-        ledger = resolve(config.ledger, base=None)
-        number = newest_manifest_number(ledger)
-        if number == 0:
-            raise UsageError(
-                f"--ledger {config.ledger} has no published state; name a folder that "
-                "`musiq score` has written to"
-            )
-        manifest = read_manifest(ledger, number)
-    except (LedgerFolderError, StorageError, ImageFailure) as error:
-        raise UsageError(str(error)) from error
+    ledger = resolve(config.ledger, base=None)
+    number = newest_manifest_number(ledger)
+    if number == 0:
+        raise UsageError(
+            f"--ledger {config.ledger} has no published state; name a folder that "
+            "`musiq score` has written to"
+        )
+    manifest = read_manifest(ledger, number)
     problems = verify_ledger(ledger, manifest)
     rows = sum(file.rows for file in manifest.files)
     if config.json:

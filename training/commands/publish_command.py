@@ -5,8 +5,9 @@ import json
 import sys
 
 from musiq_core.model_files.model_file import Model
-from schemas.legacy_arguments import printable, refuse_unknown
+from schemas.legacy_arguments import refuse_unknown
 from schemas.model_card import ModelCardError, require_model_name
+from schemas.text import printable
 from schemas.training_dataset import TrainingDataset
 from training.errors import UsageError
 from training.evaluating.predict import evaluate

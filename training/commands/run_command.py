@@ -9,7 +9,8 @@ import sys
 
 import jax
 
-from schemas.legacy_arguments import printable, refuse_unknown
+from schemas.legacy_arguments import refuse_unknown
+from schemas.text import printable
 from training.commands.processes_arguments import processes_of
 from training.errors import UsageError
 from training.examples.array_record_source import open_split

@@ -8,7 +8,7 @@ import rich.console
 import rich.table
 import rich.text
 
-from schemas.legacy_arguments import printable
+from schemas.text import printable
 from training.evaluating.evaluation import (
     FIGURE_TITLES,
     Evaluation,
