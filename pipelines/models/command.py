@@ -13,7 +13,6 @@ import rich.table
 import rich.text
 
 from musiq_core.model_files.model_file import (
-    Model,
     ModelFileError,
     read_model_file,
     write_model_file,
@@ -23,9 +22,9 @@ from musiq_core.model_files.published_checkpoint import (
     read_published_checkpoint,
 )
 from musiq_core.programs.self_test import reference_scores
-from pipelines.models.built_in import read_model_bytes
-from pipelines.models.versions import model_uri
+from pipelines.models.read import load_model
 from pipelines.storage import StorageError, storage_for
+from pipelines.storage.model_names import model_uri
 from schemas.errors import UsageError
 from schemas.failures import ImageFailure
 from schemas.model_card import ModelCardError
@@ -54,7 +53,8 @@ def import_checkpoint(args: argparse.Namespace) -> int:
     dataset = PUBLISHED_DATASETS[args.dataset]
     if not args.output.endswith(".safetensors"):
         raise UsageError(f"--output {args.output} must end in .safetensors")
-    data = read_whole(args.file)
+    with storage_for(args.file).open_read(args.file) as file:
+        data = file.read()
     try:
         parameters, config = read_published_checkpoint(
             io.BytesIO(data), output_count=dataset.output_count
@@ -101,33 +101,6 @@ def inspect(args: argparse.Namespace) -> int:
         table.add_row(name.replace("_", " "), rich.text.Text(_readable(value)))
     rich.console.Console().print(table)
     return 0
-
-
-def load_model(uri: str) -> Model:
-    """Read and verify a model file.
-
-    Raises:
-      UsageError: If it cannot be read or must not be used, naming the file.
-    """
-    try:
-        return read_model_file(read_model_bytes(uri))
-    except StorageError as error:
-        raise UsageError(str(error)) from error
-    except ModelFileError as error:
-        raise UsageError(f"model file {uri}: {error}") from error
-
-
-def read_whole(uri: str) -> bytes:
-    """Read a file that the user named.
-
-    Raises:
-      UsageError: If it cannot be read, naming it.
-    """
-    try:
-        with storage_for(uri).open_read(uri) as file:
-            return file.read()
-    except StorageError as error:
-        raise UsageError(str(error)) from error
 
 
 def _summary_of(self_test: dict[str, float]) -> str:

@@ -169,7 +169,7 @@ def add_program(programs: Any, name: str) -> None:
 
 
 def _run(args: argparse.Namespace, rest: list[str]) -> int:
-    from pipelines.models.built_in import BUILT_IN
+    from pipelines.storage.model_names import BUILT_IN
 
     if not args.models:
         args.models = [BUILT_IN]
