@@ -38,7 +38,7 @@ class EvaluateRequest:
       split: Which of its splits.
       batch_size: Images of a step over all devices; eight for each by default.
       runs: How many numbered trainings are measured; None for one that has no number.
-      predictions: Parquet file for every prediction.
+      predictions: Parquet file for every prediction, on any store.
       as_json: Whether JSON is printed in place of a table.
       processes: How the processes find each other.
     """

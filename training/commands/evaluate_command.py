@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 
+from pipelines.storage.model_names import named_uri
 from schemas.errors import UsageError
 from training.commands.evaluate_arguments import EvaluateRequest
 from training.evaluating.evaluation import Evaluation, measure
@@ -88,11 +89,7 @@ def _evaluate(
         place=place,
     )
     if request.predictions and is_first():
-        try:
-            write_predictions(predictions, request.predictions)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise UsageError(f"cannot write {request.predictions}: {reason}") from error
+        write_predictions(predictions, named_uri(request.predictions))
     return measure(predictions, dataset=split.dataset.name, split=request.split)
 
 

@@ -193,9 +193,9 @@ def test_what_cannot_be_evaluated_is_refused_in_one_line(tmp_path, model_file, d
     assert "prediction for '0008.png' is not a finite number" in error_of(
         "--model", bad_model(tmp_path), *on_data
     )
-    missing = tmp_path / "no" / "folder.parquet"
-    assert f"cannot write {missing}" in error_of(
-        *model, *on_data, "--predictions", missing
+    below_a_file = tmp_path / "cut" / "found.parquet"
+    assert f"cannot write {below_a_file}: " in error_of(
+        *model, *on_data, "--predictions", below_a_file
     )
 
 
