@@ -31,8 +31,7 @@ def run(request: EvaluateRequest) -> int:
             for one in numbered:  # before the first takes its time
                 trained_model(one)
             evaluations = [
-                _evaluate(one, place=f"the end of evaluation {number}")
-                for number, one in enumerate(numbered)
+                _evaluate(one, number) for number, one in enumerate(numbered)
             ]
     if not is_first():
         return 0
@@ -75,9 +74,7 @@ def _numbered(request: EvaluateRequest, number: int) -> EvaluateRequest:
     return dataclasses.replace(request, **filled)
 
 
-def _evaluate(
-    request: EvaluateRequest, place: str = "the end of the evaluation"
-) -> Evaluation:
+def _evaluate(request: EvaluateRequest, number: int = 0) -> Evaluation:
     model = trained_model(request)
     split = open_split(request.data, request.split)
     predictions = predict(
@@ -86,7 +83,7 @@ def _evaluate(
         split,
         model.input,
         batch_size=request.batch_size,
-        place=place,
+        place=f"the end of evaluation {number}",
     )
     if request.predictions and is_first():
         write_predictions(predictions, named_uri(request.predictions))

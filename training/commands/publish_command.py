@@ -38,7 +38,6 @@ def run(request: PublishRequest) -> int:
             split,
             model.input,
             batch_size=request.batch_size,
-            place=f"the end of the evaluation of {model.source}",
         )
         return measure(predictions, dataset=split.dataset.name, split=split.name)
 

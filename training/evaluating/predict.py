@@ -31,7 +31,7 @@ def predict(
     input_config: InputConfig,
     *,
     batch_size: int | None = None,
-    place: str,
+    place: str = "the end of the evaluation",
 ) -> Predictions:
     """Return what a model says of every example of a split, in the split's order.
 
@@ -47,7 +47,8 @@ def predict(
       input_config: How its images become patches.
       batch_size: Images of a step over all processes; a multiple of all devices. By
         default eight for each device.
-      place: Where the processes wait for each other; a name that a run uses once.
+      place: Where the processes wait for each other at last; processes that predict
+        more than once name each place differently.
 
     Raises:
       UsageError: If the labels are classes, or if a prediction is not finite.

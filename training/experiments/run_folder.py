@@ -66,11 +66,11 @@ def require_continuable(output: str, run: Run) -> None:
         other data; the message names the differences.
     """
     uri = _file_of(output)
-    storage = storage_for(uri)
-    if storage.stat(named_uri(output)):
+    folder, storage = uri.rpartition("/")[0], storage_for(uri)
+    if storage.stat(folder):
         raise UsageError(f"--output {output} is a file; name a folder")
     if storage.stat(uri) is None:
-        if next(storage.list(join(named_uri(output), "")), None):
+        if next(storage.list(join(folder, "")), None):
             raise UsageError(
                 f"--output {output} has files but no {FILE_NAME}; name a new folder"
             )
