@@ -19,6 +19,7 @@ DATAFLOW = [
 PREPARE = ["array-record>=0.8", "openpyxl>=3.1", "scipy>=1.17"]
 TRAIN = [
     "array-record>=0.8",
+    "etils[epath]>=1.12",
     "optax>=0.2.8",
     "orbax-checkpoint>=0.12",
     "scipy>=1.17",

@@ -5,21 +5,24 @@ seconds, happen when it runs.
 """
 
 import argparse
-import importlib
 import os
 import sys
 from collections.abc import Sequence
 
+from schemas.errors import MusiqError
 from schemas.legacy_arguments import ArgumentParser, accept_hyphens
 from schemas.text import printable
-from training.errors import Preempted, ProcessLost, TrainingDiverged
+from training.builtin import arguments as builtin_arguments
+from training.commands import evaluate_arguments, publish_arguments, run_arguments
+from training.errors import Preempted, ProcessLost, TrainingDiverged, WorseModelError
 
 PROGRAMS = {
-    "run": "training.commands.run_arguments",
-    "evaluate": "training.commands.evaluate_arguments",
-    "publish": "training.commands.publish_arguments",
-    "builtin": "training.builtin.arguments",
+    "run": run_arguments.add_program,
+    "evaluate": evaluate_arguments.add_program,
+    "publish": publish_arguments.add_program,
+    "builtin": builtin_arguments.add_program,
 }
+_OURS = ("schemas", "musiq_core", "pipelines", "training")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,20 +38,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     args, rest = build_parser().parse_known_args(arguments)
     try:
         return args.run(args, rest)
-    except MusiqError as error:
-        return _fail(args.program, f"error: {error}", 2)
-    except TrainingDiverged as error:
-        return _fail(args.program, f"error: {error}", 1)
-    except Preempted as stop:
-        done = f"stopped after step {stop.step}; the same command goes on from there"
-        return _fail(args.program, done, 143)
-    except KeyboardInterrupt:
-        return _fail(args.program, "interrupted", 1)
     except ProcessLost as error:
         _fail(args.program, f"error: {error}", 1)
         # An orderly end would wait for the process that does not come.
         sys.stderr.flush()
         os._exit(1)
+    except (TrainingDiverged, WorseModelError) as error:
+        return _fail(args.program, f"error: {error}", 1)
+    except MusiqError as error:
+        return _fail(args.program, f"error: {error}", 2)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", *_OURS):
+            raise
+        cure = "pip install 'musiq[train]'"
+        return _fail(args.program, f"error: {package} is not installed: {cure}", 2)
+    except Preempted as stop:
+        done = f"stopped after step {stop.step}; the same command goes on from there"
+        return _fail(args.program, done, 143)
+    except KeyboardInterrupt:
+        return _fail(args.program, "interrupted", 1)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -60,8 +69,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--output runs/koniq",
     )
     programs = parser.add_subparsers(dest="program", required=True, metavar="PROGRAM")
-    for name, module in PROGRAMS.items():
-        importlib.import_module(module).add_program(programs, name)
+    for name, add_program in PROGRAMS.items():
+        add_program(programs, name)
     return parser
 
 

@@ -1,17 +1,17 @@
 """The ways in which a training program ends early, told in one line each."""
 
-from schemas import errors
+from schemas.errors import MusiqError
 
 
-class UsageError(errors.UsageError, ValueError):
-    """The user asked for something that cannot be done; one line says what and why."""
-
-
-class TrainingDiverged(ArithmeticError):
+class TrainingDiverged(MusiqError):
     """The loss or the gradient is no longer a number; the message names the step."""
 
 
-class ProcessLost(RuntimeError):
+class WorseModelError(MusiqError):
+    """The model is worse than the one that it would replace; the line says by what."""
+
+
+class ProcessLost(MusiqError):
     """Another process of the run does not come; the message names it."""
 
 

@@ -12,7 +12,6 @@ import rich.table
 import rich.text
 
 from musiq_core.model_files.model_file import (
-    Model,
     ModelFileError,
     read_model_file,
     write_model_file,
@@ -23,9 +22,9 @@ from musiq_core.model_files.published_checkpoint import (
 )
 from musiq_core.programs.self_test import reference_scores
 from pipelines.models.arguments import ImportConfig, InspectConfig
-from pipelines.models.built_in import read_model_bytes
-from pipelines.models.versions import model_uri
+from pipelines.models.read import load_model
 from pipelines.storage import storage_for
+from pipelines.storage.model_names import model_uri
 from schemas.errors import UsageError
 from schemas.model_card import ModelCardError
 from schemas.text import printable
@@ -44,7 +43,8 @@ def import_checkpoint(config: ImportConfig) -> int:
     dataset = PUBLISHED_DATASETS[config.dataset]
     if not config.output.endswith(".safetensors"):
         raise UsageError(f"--output {config.output} must end in .safetensors")
-    data = read_whole(config.file)
+    with storage_for(config.file).open_read(config.file) as file:
+        data = file.read()
     try:
         parameters, architecture = read_published_checkpoint(
             io.BytesIO(data), output_count=dataset.output_count
@@ -91,30 +91,6 @@ def inspect(config: InspectConfig) -> int:
         table.add_row(name.replace("_", " "), rich.text.Text(_readable(value)))
     rich.console.Console().print(table)
     return 0
-
-
-def load_model(uri: str) -> Model:
-    """Read and verify a model file.
-
-    Raises:
-      StorageError: If it cannot be read.
-      UsageError: If it must not be used, naming the file.
-    """
-    data = read_model_bytes(uri)
-    try:
-        return read_model_file(data)
-    except ModelFileError as error:
-        raise UsageError(f"model file {uri}: {error}") from error
-
-
-def read_whole(uri: str) -> bytes:
-    """Read a file that the user named.
-
-    Raises:
-      StorageError: If it cannot be read, naming it.
-    """
-    with storage_for(uri).open_read(uri) as file:
-        return file.read()
 
 
 def _summary_of(self_test: dict[str, float]) -> str:

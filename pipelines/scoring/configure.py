@@ -13,9 +13,7 @@ from pipelines.ledger.folder import (
     newest_manifest_number,
     read_manifest,
 )
-from pipelines.models.built_in import BUILT_IN
-from pipelines.models.command import load_model
-from pipelines.models.versions import model_uri
+from pipelines.models.read import load_model
 from pipelines.scoring.allowed_buckets import buckets_of
 from pipelines.scoring.asked import asked_of
 from pipelines.scoring.config import ScoringConfig
@@ -25,6 +23,7 @@ from pipelines.scoring.journal import drop_journal
 from pipelines.scoring.previous_state import PreviousState
 from pipelines.scoring.run import Run, ScoringModel
 from pipelines.storage import join, resolve, storage_for
+from pipelines.storage.model_names import BUILT_IN, model_uri
 from schemas.errors import UsageError
 from schemas.ledger import LedgerModel
 from schemas.manifest import Manifest
@@ -120,6 +119,7 @@ def read_models(arguments: Sequence[str]) -> tuple[ScoringModel, ...]:
 
     Raises:
       UsageError: If a file cannot be used, or two models would have one name.
+      StorageError: If a file cannot be read.
       ModelCardError: If a name cannot name a column.
     """
     models: dict[str, ScoringModel] = {}

@@ -17,7 +17,7 @@ from musiq_core.network.scores import is_finite
 from musiq_core.programs.batching import Batcher
 from musiq_core.programs.scorer import Scorer, ScorerStatistics
 from musiq_core.programs.self_test import check_self_test
-from pipelines.models.built_in import read_model_bytes
+from pipelines.models.read import read_model_bytes
 from pipelines.scoring.config import Device
 from pipelines.scoring.counters import count_rows, count_work
 from pipelines.scoring.device import make_scorer, require_device, self_test_tolerance

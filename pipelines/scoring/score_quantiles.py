@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
+from schemas.quantiles import QUANTILE_LEVELS
+
 _SAMPLE_SIZE = 10_000
 
 
@@ -50,6 +51,6 @@ def score_quantiles(samples: Sequence[ScoreSample]) -> dict[str, float]:
     )
     order = np.argsort(values, kind="stable")
     quantiles = np.quantile(
-        values[order], QUANTILES, method="inverted_cdf", weights=weights[order]
+        values[order], QUANTILE_LEVELS, method="inverted_cdf", weights=weights[order]
     )
-    return {str(q): float(v) for q, v in zip(QUANTILES, quantiles, strict=True)}
+    return {str(q): float(v) for q, v in zip(QUANTILE_LEVELS, quantiles, strict=True)}

@@ -15,15 +15,17 @@ import jax
 from helpers import tiny_training
 
 from training.errors import ProcessLost
-from training.learning.loop import LoopConfig, train
-from training.running.processes import ProcessesConfig
+from training.learning.loop import train
+from training.learning.loop_config import LoopConfig
+from training.running.processes import join_processes
+from training.running.processes_config import ProcessesConfig
 
 
 def main(argument: str) -> int:
     options = json.loads(argument)
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_num_cpu_devices", options["devices"])
-    ProcessesConfig(**options["processes"]).join()
+    join_processes(ProcessesConfig(**options["processes"]))
     config = LoopConfig(**options["run"])
     seen = pathlib.Path(options["output"], f"indices-{jax.process_index()}.jsonl")
     seen.parent.mkdir(exist_ok=True)

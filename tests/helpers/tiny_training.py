@@ -6,7 +6,6 @@ from collections.abc import Iterator
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax.traverse_util import flatten_dict
 
 from musiq_core.config import ModelConfig, PreprocessingConfig
 from training.learning.optimizer import OptimizerConfig
@@ -41,9 +40,6 @@ class TwoLayers(Task):
         x = jnp.tanh(10 * x @ params["hidden"]["kernel"] + params["hidden"]["bias"])
         score = x @ params["head"]["kernel"] + params["head"]["bias"]
         return jnp.abs(score - batch["labels"]).mean(), {}
-
-    def model_parameters(self, params):
-        return flatten_dict(params, sep="/")
 
 
 TASKS = {

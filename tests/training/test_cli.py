@@ -1,5 +1,6 @@
 """`musiq-train` answers at once, and says what it does not understand."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 from helpers.run_musiq import ROOT
 from helpers.run_training import run_training_here
 
-from schemas.programs import accept_hyphens
+from schemas.legacy_arguments import accept_hyphens
 from training.cli import PROGRAMS, build_parser
 from training.experiments import NAMES
 
@@ -22,6 +23,48 @@ def test_help_imports_nothing_heavy():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+_WITHOUT_TRAINING_PACKAGES = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("tensorflow", "optax", "orbax", "etils"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Absent())
+from training.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "--experiment", "tiny", "--data", "d", "--output", "o"],
+        ["evaluate", "--model", "m", "--data", "d"],
+        ["publish", "--run", "r", "--data", "d", "--output", "o", "--name", "n"],
+        ["builtin", "--photos", "p", "--labelled", "l", "--output", "o"],
+    ],
+)
+def test_without_the_training_packages_one_line_says_what_to_install(
+    arguments, tmp_path
+):
+    def run(*words: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-c", _WITHOUT_TRAINING_PACKAGES, *words]
+        env = os.environ | {"PYTHONPATH": str(ROOT)}
+        return subprocess.run(
+            command, cwd=tmp_path, env=env, capture_output=True, text=True
+        )
+
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"musiq-train {arguments[0]}: error: ")
+    assert line.endswith(" is not installed: pip install 'musiq[train]'")
+    assert list(tmp_path.iterdir()) == []
+    assert run(arguments[0], "--help").returncode == 0
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

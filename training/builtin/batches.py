@@ -8,11 +8,12 @@ that resumes needs no state.
 import concurrent.futures
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from musiq_core.config import PreprocessingConfig
+from training.builtin.degradation import Curves
 from training.builtin.distortions import KINDS
 from training.builtin.graded_groups import (
     StoredPatches,
@@ -20,7 +21,7 @@ from training.builtin.graded_groups import (
     store_patches,
 )
 from training.builtin.photo_sets import PhotoSets
-from training.builtin.photos import read_photo
+from training.builtin.photos import LabelledPhoto, read_photo
 
 _WINDOW_STEPS = 400
 _COLLECTED_SHARE = 0.5
@@ -72,50 +73,42 @@ class BatchConfig:
         return 3 * self.native_tokens
 
 
-def graded_group(photos: PhotoSets, config: BatchConfig, number: int) -> list:
-    """Return group `number`: four `StoredPatches`, always the same ones."""
+Job = Callable[[], list[StoredPatches]]
+
+
+def graded_group(photos: PhotoSets, config: BatchConfig, number: int) -> Job:
+    """Return what makes group `number`: four versions of a photo, always the same.
+
+    The photo is chosen here: the job takes its path to another process, not all paths.
+    """
     rng = np.random.default_rng([config.seed, 0, number])
     collected = rng.random() < _COLLECTED_SHARE
     paths = photos.collected if collected else photos.undistorted
-    return make_group(
-        read_photo(paths[rng.integers(len(paths))]),
-        photos.curves,
-        config.preprocessing,
-        native_count=config.stored_native_tokens,
-        kind_weights=config.kind_weights,
-        rng=rng,
-    )
+    path = paths[rng.integers(len(paths))]
+    return functools.partial(_make_group, path, photos.curves, config, rng)
 
 
-def labelled_image(
-    photos: PhotoSets, config: BatchConfig, number: int
-) -> StoredPatches:
-    """Return labelled image `number` of an endless shuffled sequence."""
+def labelled_image(photos: PhotoSets, config: BatchConfig, number: int) -> Job:
+    """Return what makes labelled image `number` of an endless shuffled sequence."""
     epoch, place = divmod(number, len(photos.labelled))
     order = np.random.default_rng([config.seed, 1, epoch])
     photo = photos.labelled[order.permutation(len(photos.labelled))[place]]
     rng = np.random.default_rng([config.seed, 2, number])
-    pixels = read_photo(photo.path)
-    if rng.random() < 0.5:
-        pixels = np.ascontiguousarray(pixels[:, ::-1])
-    return store_patches(
-        pixels,
-        config.preprocessing,
-        native_count=config.stored_native_tokens,
-        target=photo.opinion,
-        kinds=[],
-        rng=rng,
-    )
+    return functools.partial(_make_labelled, photo, config, rng)
 
 
 def training_batches(
-    config: BatchConfig, pool: concurrent.futures.Executor, start_step: int
+    photos: PhotoSets,
+    config: BatchConfig,
+    pool: concurrent.futures.Executor,
+    start_step: int,
 ) -> Iterator[Batch]:
     """Yield the batches from `start_step` on, without end.
 
     Args:
+      photos: Where the images come from.
       config: What a batch holds.
-      pool: Makes the images; its processes were given `use_photos`.
+      pool: Makes the images.
       start_step: Steps that were done before.
 
     Yields:
@@ -123,9 +116,9 @@ def training_batches(
       `is_graded` bool [B].
     """
     first, offset = divmod(start_step, _WINDOW_STEPS)
-    window = _start_window(config, pool, first)
+    window = _start_window(photos, config, pool, first)
     while True:
-        coming = _start_window(config, pool, first + 1)
+        coming = _start_window(photos, config, pool, first + 1)
         groups, labelled = ([image.result() for image in part] for part in window)
         rng = np.random.default_rng([config.seed, 3, first])
         group_order = _order(len(groups), config.uses, rng)
@@ -137,8 +130,9 @@ def training_batches(
                 for image in groups[place]
             ]
             opinions = [
-                labelled[place]
+                image
                 for place in _slice(labelled_order, step, config.labelled_images)
+                for image in labelled[place]
             ]
             step_rng = np.random.default_rng(
                 [config.seed, 4, first * _WINDOW_STEPS + step]
@@ -194,16 +188,21 @@ def kind_count() -> int:
     return len(KINDS)
 
 
-def _start_window(config, pool, window):
+def _start_window(
+    photos: PhotoSets,
+    config: BatchConfig,
+    pool: concurrent.futures.Executor,
+    window: int,
+) -> tuple[list[concurrent.futures.Future[list[StoredPatches]]], ...]:
     """Ask for all images of a window; returns futures of groups and labelled images."""
     return tuple(
         [
-            pool.submit(functools.partial(make, config=config), number=number)
+            pool.submit(job_of(photos, config, number))
             for number in range(window * count, (window + 1) * count)
         ]
-        for make, count in (
-            (_make_group, config.graded_groups * _WINDOW_STEPS // config.uses),
-            (_make_labelled, config.labelled_images * _WINDOW_STEPS // config.uses),
+        for job_of, count in (
+            (graded_group, config.graded_groups * _WINDOW_STEPS // config.uses),
+            (labelled_image, config.labelled_images * _WINDOW_STEPS // config.uses),
         )
     )
 
@@ -217,20 +216,31 @@ def _slice(order: np.ndarray, step: int, count: int) -> np.ndarray:
     return order[step * count : (step + 1) * count]
 
 
-_photos: PhotoSets | None = None
+def _make_group(
+    path: str, curves: Curves, config: BatchConfig, rng: np.random.Generator
+) -> list[StoredPatches]:
+    return make_group(
+        read_photo(path),
+        curves,
+        config.preprocessing,
+        native_count=config.stored_native_tokens,
+        kind_weights=config.kind_weights,
+        rng=rng,
+    )
 
 
-def use_photos(photos: PhotoSets) -> None:
-    """Give a process of the pool its photo lists once, not with every task."""
-    global _photos
-    _photos = photos
-
-
-def _make_group(*, config: BatchConfig, number: int) -> list[StoredPatches]:
-    assert _photos is not None
-    return graded_group(_photos, config, number)
-
-
-def _make_labelled(*, config: BatchConfig, number: int) -> StoredPatches:
-    assert _photos is not None
-    return labelled_image(_photos, config, number)
+def _make_labelled(
+    photo: LabelledPhoto, config: BatchConfig, rng: np.random.Generator
+) -> list[StoredPatches]:
+    pixels = read_photo(photo.path)
+    if rng.random() < 0.5:
+        pixels = np.ascontiguousarray(pixels[:, ::-1])
+    image = store_patches(
+        pixels,
+        config.preprocessing,
+        native_count=config.stored_native_tokens,
+        target=photo.opinion,
+        kinds=[],
+        rng=rng,
+    )
+    return [image]

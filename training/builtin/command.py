@@ -5,16 +5,16 @@ with degraded ones mixed in so that their order survives, more of them at the en
 that was stopped goes on where it was; its figures and its model file come last.
 """
 
-import argparse
 import concurrent.futures
+import functools
 import multiprocessing
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from schemas.legacy_arguments import refuse_unknown
-from training.builtin.batches import training_batches, use_photos
+from training.builtin.arguments import BuiltinRequest
+from training.builtin.batches import training_batches
 from training.builtin.builtin_card import make_builtin_model
 from training.builtin.photo_sets import PhotoSets, choose_photos
 from training.builtin.stages import STAGES, Stage
@@ -24,17 +24,16 @@ from training.running.checkpoints import restore_parameters
 _CONTEXT = multiprocessing.get_context("spawn")
 
 
-def run(args: argparse.Namespace, rest: list[str]) -> int:
+def run(request: BuiltinRequest) -> int:
     """Train, evaluate and write the built-in model; return the exit code."""
-    refuse_unknown("musiq-train builtin", rest, args.flags)
-    collected, labelled, output = map(Path, (args.photos, args.labelled, args.output))
-    with concurrent.futures.ProcessPoolExecutor(args.processes, _CONTEXT) as pool:
+    collected, labelled, output = request.photos, request.labelled, request.output
+    with concurrent.futures.ProcessPoolExecutor(request.processes, _CONTEXT) as pool:
         photos = choose_photos(collected, labelled, output, pool)
     parameters: dict[str, np.ndarray] | None = None
     for stage in STAGES:
-        parameters = train_stage(stage, photos, parameters, output, args.processes)
+        parameters = train_stage(stage, photos, parameters, output, request.processes)
     assert parameters is not None
-    with concurrent.futures.ProcessPoolExecutor(args.processes, _CONTEXT) as pool:
+    with concurrent.futures.ProcessPoolExecutor(request.processes, _CONTEXT) as pool:
         data = make_builtin_model(parameters, photos, collected, labelled, pool)
     file = output / "builtin.safetensors"
     file.write_bytes(data)
@@ -52,13 +51,11 @@ def train_stage(
     """Train one stage, or go on with it, and return its averaged parameters."""
     folder = str(output / stage.name)
     print(f"stage {stage.name}: {stage.step_count} steps", file=sys.stderr)
-    with concurrent.futures.ProcessPoolExecutor(
-        processes, _CONTEXT, use_photos, (photos,)
-    ) as pool:
+    with concurrent.futures.ProcessPoolExecutor(processes, _CONTEXT) as pool:
         train(
             stage.task,
             stage.optimizer,
-            lambda start_step: training_batches(stage.batches, pool, start_step),
+            functools.partial(training_batches, photos, stage.batches, pool),
             stage.loop,
             folder,
             initial=initial,

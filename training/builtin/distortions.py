@@ -7,8 +7,10 @@ those of the measured recipe: geometric where the eye works in ratios.
 import dataclasses
 import io
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import scipy.fft
 from PIL import Image, ImageFilter
 
@@ -23,7 +25,10 @@ _SCALERS = (
     (_FILTERS.NEAREST, _FILTERS.BILINEAR),
 )
 
-Distort = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
+Pixels = npt.NDArray[np.uint8]  # [height, width, 3]
+Values = npt.NDArray[np.floating[Any]]
+Rng = np.random.Generator
+Distort = Callable[[Pixels, float, Rng], Pixels]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,14 +60,14 @@ def linear(low: float, high: float, severity: float) -> float:
     return low + (high - low) * severity
 
 
-def gaussian_blur(pixels, severity, rng):
+def gaussian_blur(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Blur with a Gaussian of sigma 0.45 to 7 pixels."""
     del rng
     radius = geometric(0.45, 7, severity)
     return np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(radius)))
 
 
-def defocus(pixels, severity, rng):
+def defocus(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Blur with a disc of radius 0.8 to 10 pixels."""
     del rng
     radius = geometric(0.8, 10, severity)
@@ -72,7 +77,7 @@ def defocus(pixels, severity, rng):
     return _convolve(pixels, kernel)
 
 
-def motion(pixels, severity, rng):
+def motion(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Blur along a line of 2 to 32 pixels at any angle."""
     length = geometric(2, 32, severity)
     angle = rng.uniform(0, np.pi)
@@ -89,19 +94,19 @@ def motion(pixels, severity, rng):
     return _convolve(pixels, kernel)
 
 
-def colour_noise(pixels, severity, rng):
+def colour_noise(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Add independent noise to every channel."""
     sigma = geometric(3, 65, severity)
     return _to_bytes(pixels + _normal(rng, pixels.shape, sigma))
 
 
-def grey_noise(pixels, severity, rng):
+def grey_noise(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Add the same noise to all channels."""
     sigma = geometric(3, 55, severity)
     return _to_bytes(pixels + _normal(rng, (*pixels.shape[:2], 1), sigma))
 
 
-def coarse_noise(pixels, severity, rng):
+def coarse_noise(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Add noise with grain of more than a pixel, as high ISO leaves after scaling."""
     sigma = geometric(3, 45, severity)
     kernel = np.exp(-(np.arange(-3, 4) ** 2) / (2 * 0.8**2))
@@ -110,14 +115,14 @@ def coarse_noise(pixels, severity, rng):
     return _to_bytes(pixels + noise * (sigma / noise.std()))
 
 
-def sensor_noise(pixels, severity, rng):
+def sensor_noise(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Add noise that grows with the root of the light, as a sensor's does."""
     sigma = geometric(3, 60, severity)
     noise = _normal(rng, pixels.shape, sigma)
     return _to_bytes(pixels + noise * np.sqrt(pixels / np.float32(128) + 0.1))
 
 
-def impulse_noise(pixels, severity, rng):
+def impulse_noise(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Set a share of the pixels, 0.1 to 15 per cent, to black or white."""
     share = geometric(0.001, 0.15, severity)
     chosen = rng.random(pixels.shape[:2], np.float32)
@@ -127,48 +132,50 @@ def impulse_noise(pixels, severity, rng):
     return noisy
 
 
-def jpeg(pixels, severity, rng):
+def jpeg(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Compress as JPEG of quality 80 to 4."""
     quality = round(geometric(80, 4, severity))
     subsampling = int(rng.choice([0, 2], p=[0.3, 0.7]))
     return _through(pixels, "JPEG", quality=quality, subsampling=subsampling)
 
 
-def webp(pixels, severity, rng):
+def webp(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Compress as WebP of quality 70 to 0."""
     del rng
     quality = round(70 * (1 - severity) ** 1.3)
     return _through(pixels, "WEBP", quality=quality, method=0)
 
 
-def jpeg_2000(pixels, severity, rng):
+def jpeg_2000(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Compress as JPEG 2000 to between a 12th and a 250th."""
     del rng
     rate = geometric(12, 250, severity)
     return _through(pixels, "JPEG2000", quality_mode="rates", quality_layers=[rate])
 
 
-def rescale(pixels, severity, rng):
+def rescale(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Scale down by 1.25 to 8 and up again, with one of five pairs of filters."""
     down, up = _SCALERS[rng.integers(len(_SCALERS))]
     return rescale_with(pixels, geometric(1.25, 8, severity), down, up)
 
 
-def rescale_with(pixels, factor, down, up):
+def rescale_with(
+    pixels: Pixels, factor: float, down: Image.Resampling, up: Image.Resampling
+) -> Pixels:
     """Scale down by a factor and up again with the filters named."""
     image = Image.fromarray(pixels)
     small = (max(1, round(image.width / factor)), max(1, round(image.height / factor)))
     return np.asarray(image.resize(small, down).resize(image.size, up))
 
 
-def pixelate(pixels, severity, rng):
+def pixelate(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Show blocks of 1.3 to 9 pixels."""
     del rng
     factor = geometric(1.3, 9, severity)
     return rescale_with(pixels, factor, _FILTERS.BOX, _FILTERS.NEAREST)
 
 
-def darken(pixels, severity, rng):
+def darken(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Darken by a factor, a gamma, a shift, or a factor on linear light."""
     factor = geometric(0.85, 0.12, severity)
     light = pixels / np.float32(255)
@@ -184,7 +191,7 @@ def darken(pixels, severity, rng):
     return _to_bytes(light * 255)
 
 
-def brighten(pixels, severity, rng):
+def brighten(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Overexpose by a factor, a shift or a gamma."""
     factor = geometric(1.15, 3.2, severity)
     light = pixels / np.float32(255)
@@ -198,25 +205,25 @@ def brighten(pixels, severity, rng):
     return _to_bytes(light * 255)
 
 
-def lower_contrast(pixels, severity, rng):
+def lower_contrast(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Draw all values towards the mean."""
     del rng
     return _scale_contrast(pixels, geometric(0.85, 0.12, severity))
 
 
-def raise_contrast(pixels, severity, rng):
+def raise_contrast(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Drive all values away from the mean until they clip."""
     del rng
     return _scale_contrast(pixels, geometric(1.2, 4, severity))
 
 
-def haze(pixels, severity, rng):
+def haze(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Blend with a light grey."""
     share = linear(0.12, 0.85, severity)
     return _to_bytes(pixels * (1 - share) + share * rng.uniform(170, 240))
 
 
-def colour_cast(pixels, severity, rng):
+def colour_cast(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Multiply the channels by gains that drift apart."""
     spread = geometric(0.08, 0.8, severity)
     direction = rng.normal(size=3)
@@ -225,26 +232,26 @@ def colour_cast(pixels, severity, rng):
     return _to_bytes(pixels * np.exp(spread * direction).astype(np.float32))
 
 
-def desaturate(pixels, severity, rng):
+def desaturate(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Take the colour out."""
     del rng
     return _scale_colour(pixels, linear(0.7, 0, severity))
 
 
-def oversaturate(pixels, severity, rng):
+def oversaturate(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Exaggerate the colour."""
     del rng
     return _scale_colour(pixels, geometric(1.5, 6, severity))
 
 
-def posterise(pixels, severity, rng):
+def posterise(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Keep 40 to 3 levels of each channel."""
     del rng
     steps = geometric(40, 3, severity) - 1
     return _to_bytes(np.rint(pixels * (steps / 255)) * (255 / steps))
 
 
-def oversharpen(pixels, severity, rng):
+def oversharpen(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Add 0.8 to 10 times what a blur takes away."""
     amount = geometric(0.8, 10, severity)
     filter_ = ImageFilter.GaussianBlur(rng.uniform(0.8, 3))
@@ -252,7 +259,7 @@ def oversharpen(pixels, severity, rng):
     return _to_bytes(pixels + amount * (pixels - blurred))
 
 
-def denoise(pixels, severity, rng):
+def denoise(pixels: Pixels, severity: float, rng: Rng) -> Pixels:
     """Add noise and smear it with a median, as a camera's noise reduction does."""
     sigma = geometric(3, 40, severity)
     noisy = _to_bytes(pixels + _normal(rng, pixels.shape, sigma))
@@ -288,41 +295,41 @@ KINDS = (
 )
 
 
-def save_as_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+def save_as_jpeg(pixels: Pixels, quality: int) -> Pixels:
     """Return what a JPEG of this quality, with halved colour, keeps of an image."""
     return _through(pixels, "JPEG", quality=quality, subsampling=2)
 
 
-def _normal(rng, shape, sigma):
+def _normal(rng: Rng, shape: tuple[int, ...], sigma: float) -> Values:
     return rng.standard_normal(shape, np.float32) * np.float32(sigma)
 
 
-def _to_bytes(values):
+def _to_bytes(values: Values) -> Pixels:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-def _scale_contrast(pixels, factor):
+def _scale_contrast(pixels: Pixels, factor: float) -> Pixels:
     mean = pixels.mean(dtype=np.float32)
     return _to_bytes(mean + (pixels - mean) * factor)
 
 
-def _scale_colour(pixels, factor):
+def _scale_colour(pixels: Pixels, factor: float) -> Pixels:
     grey = (pixels @ _LUMA)[..., None]
     return _to_bytes(grey + (pixels - grey) * np.float32(factor))
 
 
-def _through(pixels, format_, **options):
+def _through(pixels: Pixels, format_: str, **options: Any) -> Pixels:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, format_, **options)
     with Image.open(file) as image:
         return np.asarray(image.convert("RGB"))
 
 
-def _convolve(pixels, kernel):
+def _convolve(pixels: Pixels, kernel: Values) -> Pixels:
     return _to_bytes(_convolve_float(pixels.astype(np.float32), kernel))
 
 
-def _convolve_float(pixels, kernel):
+def _convolve_float(pixels: Values, kernel: Values) -> Values:
     """Convolve each channel with an odd-sized kernel of sum 1, edges reflected."""
     reach = kernel.shape[0] // 2
     kernel = (kernel / kernel.sum()).astype(np.float32)

@@ -6,10 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from flax.traverse_util import flatten_dict
 
 from musiq_core.config import ModelConfig, PreprocessingConfig
-from musiq_core.network.model import parameter_shapes
 from musiq_core.network.patch_encoder import encode_patches
 from musiq_core.network.transformer import Encoder
 
@@ -127,11 +125,6 @@ class GradedTask:
         fading = jnp.clip(1 - step / self.help_until_step, 0, 1) * self.help_weight
         loss = grades + self.opinions_weight * opinions + fading * helping
         return loss, {"grades": grades, "opinions": opinions, "helping": helping}
-
-    def model_parameters(self, params: Params) -> dict[str, jax.Array]:
-        """Return the parameters of MUSIQ itself by full name."""
-        flat: dict[str, Any] = flatten_dict(params, sep="/")
-        return {name: flat[name] for name in parameter_shapes(CONFIG)}
 
     @property
     def _network(self) -> GradedMusiq:

@@ -5,6 +5,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+from schemas.errors import UsageError
 from training.builtin.degradation import measure_curves
 from training.builtin.photos import (
     LabelledPhoto,
@@ -15,7 +16,6 @@ from training.builtin.photos import (
     sharpest,
     sharpness,
 )
-from training.errors import UsageError
 
 _FILE_NAME = "photos.json"
 _CURVE_PHOTOS = 16

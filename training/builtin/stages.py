@@ -4,7 +4,7 @@ import dataclasses
 
 from training.builtin.batches import BatchConfig, kind_count
 from training.builtin.graded_model import CONFIG, GradedTask
-from training.learning.loop import LoopConfig
+from training.learning.loop_config import LoopConfig
 from training.learning.optimizer import Optimizer, OptimizerConfig
 
 

@@ -1,10 +1,15 @@
-"""The arguments of `musiq-train evaluate`; light, so that help answers at once."""
+"""What `musiq-train evaluate` is asked for; light, so that help answers at once."""
 
 import argparse
+import dataclasses
 from typing import Any
 
-from schemas.legacy_arguments import ArgumentParser, flags_of, positive
-from training.commands.processes_arguments import add_processes_arguments
+from schemas.legacy_arguments import ArgumentParser, flags_of, positive, refuse_unknown
+from training.commands.processes_arguments import (
+    add_processes_arguments,
+    processes_of,
+)
+from training.running.processes_config import ProcessesConfig
 
 _EPILOG = """\
 A correlation with something constant has no value: "undefined", null in JSON.
@@ -19,6 +24,51 @@ for i in 0..9, are evaluated together by
 
 Example: musiq-train evaluate --run runs/koniq --data data/koniq --split test
 """
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateRequest:
+    """What is measured, on what, and how it is told.
+
+    Attributes:
+      run_folder: The output of `musiq-train run`; None if a model is given.
+      model: What `musiq score --model` takes; None if a run is given.
+      step: Which checkpoint of the run; the newest by default.
+      data: A data set of `musiq prepare`.
+      split: Which of its splits.
+      batch_size: Images of a step over all devices; eight for each by default.
+      runs: How many numbered trainings are measured; None for one that has no number.
+      predictions: Parquet file for every prediction, on any store.
+      as_json: Whether JSON is printed in place of a table.
+      processes: How the processes find each other.
+    """
+
+    run_folder: str | None = None
+    model: str | None = None
+    step: int | None = None
+    data: str
+    split: str = "test"
+    batch_size: int | None = None
+    runs: int | None = None
+    predictions: str | None = None
+    as_json: bool = False
+    processes: ProcessesConfig = dataclasses.field(default_factory=ProcessesConfig)
+
+    @classmethod
+    def from_args(cls, args: argparse.Namespace) -> "EvaluateRequest":
+        """Return what the command line asks for."""
+        return cls(
+            run_folder=args.run_folder,
+            model=args.model,
+            step=args.step,
+            data=args.data,
+            split=args.split,
+            batch_size=args.batch_size,
+            runs=args.runs,
+            predictions=args.predictions,
+            as_json=args.json,
+            processes=processes_of(args),
+        )
 
 
 def add_program(programs: Any, name: str) -> None:
@@ -65,9 +115,9 @@ def _add_model_arguments(parser: ArgumentParser) -> None:
     )
     model.add_argument(
         "--model",
-        dest="model_file",
         metavar="FILE",
-        help="a model file, or FOLDER@latest or FOLDER@VERSION, in place of a run",
+        help="in place of a run, a model file, local or on gs:// or s3://, "
+        "FOLDER@latest or FOLDER@VERSION, or `builtin`",
     )
     parser.add_argument(
         "--step", type=positive(int), metavar="N", help="which checkpoint of the run"
@@ -77,9 +127,9 @@ def _add_model_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--split",
-        default="test",
+        default=EvaluateRequest.split,
         metavar="NAME",
-        help="which of its splits (default: test)",
+        help="which of its splits (default: %(default)s)",
     )
     parser.add_argument(
         "--batch_size",
@@ -90,6 +140,7 @@ def _add_model_arguments(parser: ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace, rest: list[str]) -> int:
+    refuse_unknown("musiq-train evaluate", rest, args.flags)
     from training.commands import evaluate_command
 
-    return evaluate_command.run(args, rest)
+    return evaluate_command.run(EvaluateRequest.from_args(args))

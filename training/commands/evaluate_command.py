@@ -1,92 +1,93 @@
-"""`musiq-train evaluate`: from arguments to the figures of one model or several."""
+"""`musiq-train evaluate`: from a request to the figures of one model or several."""
 
-import argparse
 import contextlib
+import dataclasses
 import os
 import sys
 from collections.abc import Iterator
 
-from schemas.legacy_arguments import refuse_unknown
-from training.commands.processes_arguments import processes_of
-from training.errors import UsageError
+from pipelines.storage import resolve
+from schemas.errors import UsageError
+from training.commands.evaluate_arguments import EvaluateRequest
 from training.evaluating.evaluation import Evaluation, measure
 from training.evaluating.predict import predict
 from training.evaluating.predictions import write_predictions
 from training.evaluating.show_evaluation import print_evaluation, print_runs
 from training.examples.array_record_source import open_split
 from training.models.trained_model import TrainedModel, open_model_file, open_run
-from training.running.processes import is_first
+from training.running.processes import is_first, join_processes
 
 _NUMBER = "{run}"
 
 
-def run(args: argparse.Namespace, rest: list[str]) -> int:
+def run(request: EvaluateRequest) -> int:
     """Evaluate and return the exit code; all processes of a run call this."""
-    refuse_unknown("musiq-train evaluate", rest, args.flags)
     with _only_results_on_stdout():
-        processes_of(args).join()
-        numbered = [args] if args.runs is None else _numbered(args)
-        if args.runs is not None:
+        join_processes(request.processes)
+        if request.runs is None:
+            evaluations = [_evaluate(request)]
+        else:
+            numbered = [_numbered(request, number) for number in range(request.runs)]
             for one in numbered:  # before the first takes its time
                 trained_model(one)
-        evaluations = [_evaluate(one) for one in numbered]
+            evaluations = [
+                _evaluate(one, number) for number, one in enumerate(numbered)
+            ]
     if not is_first():
         return 0
-    source = args.run_folder or args.model_file
-    if args.runs is None:
-        print_evaluation(evaluations[0], source=source, as_json=args.json)
+    source = request.run_folder or request.model or ""
+    if request.runs is None:
+        print_evaluation(evaluations[0], source=source, as_json=request.as_json)
     else:
-        print_runs(evaluations, source=source, as_json=args.json)
+        print_runs(evaluations, source=source, as_json=request.as_json)
     return 0
 
 
-def trained_model(args: argparse.Namespace) -> TrainedModel:
+def trained_model(request: EvaluateRequest) -> TrainedModel:
     """Return the model that --run or --model names.
 
     Raises:
       UsageError: If there is none, or it cannot be used.
+      StorageError: If it cannot be read.
     """
-    if args.model_file:
-        if args.step is not None:
+    if request.model is not None:
+        if request.step is not None:
             raise UsageError("--step is of a --run, a --model file has no steps")
-        return open_model_file(args.model_file)
-    return open_run(args.run_folder, args.step)
+        return open_model_file(request.model)
+    assert request.run_folder is not None  # one of the two is required
+    return open_run(request.run_folder, request.step)
 
 
-def _numbered(args: argparse.Namespace) -> list[argparse.Namespace]:
-    """Return the arguments of every single run."""
-    names = ("run_folder", "model_file", "data", "predictions")
-    for name in names:
-        pattern = getattr(args, name)
-        if pattern and _NUMBER not in pattern and name != "data":
+def _numbered(request: EvaluateRequest, number: int) -> EvaluateRequest:
+    """Return the request of one of several trainings."""
+    filled: dict[str, str] = {}
+    for name in ("run_folder", "model", "data", "predictions"):
+        pattern: str | None = getattr(request, name)
+        if not pattern:
+            continue
+        if _NUMBER not in pattern and name != "data":
             raise UsageError(
-                f"--runs {args.runs}: {pattern} is the same for all runs; write "
+                f"--runs {request.runs}: {pattern} is the same for all runs; write "
                 f"{_NUMBER} where the number of the run stands"
             )
-    found = []
-    for number in range(args.runs):
-        texts = {
-            n: getattr(args, n).replace(_NUMBER, str(number))
-            for n in names
-            if getattr(args, n)
-        }
-        found.append(argparse.Namespace(**vars(args) | texts))
-    return found
+        filled[name] = pattern.replace(_NUMBER, str(number))
+    return dataclasses.replace(request, **filled)
 
 
-def _evaluate(args: argparse.Namespace) -> Evaluation:
-    model = trained_model(args)
-    split = open_split(args.data, args.split)
+def _evaluate(request: EvaluateRequest, number: int = 0) -> Evaluation:
+    model = trained_model(request)
+    split = open_split(request.data, request.split)
     predictions = predict(
-        model.parameters, model.config, split, model.input, batch_size=args.batch_size
+        model.parameters,
+        model.config,
+        split,
+        model.input,
+        batch_size=request.batch_size,
+        place=f"the end of evaluation {number}",
     )
-    if args.predictions and is_first():
-        try:
-            write_predictions(predictions, args.predictions)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise UsageError(f"cannot write {args.predictions}: {reason}") from error
-    return measure(predictions, dataset=split.dataset.name, split=args.split)
+    if request.predictions and is_first():
+        write_predictions(predictions, resolve(request.predictions, base=None))
+    return measure(predictions, dataset=split.dataset.name, split=request.split)
 
 
 @contextlib.contextmanager

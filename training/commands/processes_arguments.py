@@ -2,13 +2,10 @@
 
 import argparse
 import os
-from typing import TYPE_CHECKING
 
+from schemas.errors import UsageError
 from schemas.legacy_arguments import ArgumentParser, positive
-from training.errors import UsageError
-
-if TYPE_CHECKING:
-    from training.running.processes import ProcessesConfig
+from training.running.processes_config import ProcessesConfig
 
 _COORDINATOR = "MUSIQ_COORDINATOR"
 _COUNT = "MUSIQ_PROCESS_COUNT"
@@ -46,20 +43,18 @@ def add_processes_arguments(parser: ArgumentParser) -> None:
     group.add_argument(
         "--heartbeat_timeout_seconds",
         type=positive(int),
-        default=100,
+        default=ProcessesConfig.heartbeat_timeout_seconds,
         metavar="S",
-        help="all end when one is silent for S seconds (default: 100)",
+        help="all end when one is silent for S seconds (default: %(default)s)",
     )
 
 
-def processes_of(args: argparse.Namespace) -> "ProcessesConfig":
+def processes_of(args: argparse.Namespace) -> ProcessesConfig:
     """Return what the arguments, or else the environment, say of the processes.
 
     Raises:
       UsageError: If they contradict each other.
     """
-    from training.running.processes import ProcessesConfig  # JAX comes with it
-
     coordinator = args.coordinator or os.environ.get(_COORDINATOR)
     return ProcessesConfig(
         coordinator_address=coordinator,

@@ -1,9 +1,10 @@
-"""The arguments of `musiq-train publish`; light, so that help answers at once."""
+"""What `musiq-train publish` is asked for; light, so that help answers at once."""
 
 import argparse
+import dataclasses
 from typing import Any
 
-from schemas.legacy_arguments import ArgumentParser, flags_of, positive
+from schemas.legacy_arguments import ArgumentParser, flags_of, positive, refuse_unknown
 
 _EPILOG = """\
 The model is measured first, on --split of --data. If the folder has a version that has
@@ -16,6 +17,51 @@ arguments.
 Example: musiq-train publish --run runs/koniq --data data/koniq --name koniq \\
            --output gs://bucket/models
 """
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PublishRequest:
+    """Which model is published, where, and what measures it.
+
+    Attributes:
+      run_folder: The output of `musiq-train run`.
+      step: Which of its checkpoints; the newest by default.
+      data: The data set that it was trained on.
+      split: The split that measures it.
+      batch_size: Images of a step over all devices; eight for each by default.
+      output: The folder of all models.
+      name: Of the model.
+      licence: Terms of the parameters, for the card.
+      force: Whether a model is published that is worse than the one before.
+      as_json: Whether JSON is printed in place of lines.
+    """
+
+    run_folder: str
+    step: int | None = None
+    data: str
+    split: str = "test"
+    batch_size: int | None = None
+    output: str
+    name: str
+    licence: str = "no terms were stated for the parameters"
+    force: bool = False
+    as_json: bool = False
+
+    @classmethod
+    def from_args(cls, args: argparse.Namespace) -> "PublishRequest":
+        """Return what the command line asks for."""
+        return cls(
+            run_folder=args.run_folder,
+            step=args.step,
+            data=args.data,
+            split=args.split,
+            batch_size=args.batch_size,
+            output=args.output,
+            name=args.name,
+            licence=args.licence,
+            force=args.force,
+            as_json=args.json,
+        )
 
 
 def add_program(programs: Any, name: str) -> None:
@@ -47,9 +93,9 @@ def add_program(programs: Any, name: str) -> None:
     )
     parser.add_argument(
         "--split",
-        default="test",
+        default=PublishRequest.split,
         metavar="NAME",
-        help="which of its splits measures the model (default: test)",
+        help="which of its splits measures the model (default: %(default)s)",
     )
     parser.add_argument(
         "--batch_size",
@@ -61,7 +107,7 @@ def add_program(programs: Any, name: str) -> None:
         "--output",
         required=True,
         metavar="DIR",
-        help="the folder of all models, local or on gs://; the file becomes "
+        help="the folder of all models, local or on gs:// or s3://; the file becomes "
         "DIR/NAME/00000001.safetensors, or the next number",
     )
     parser.add_argument(
@@ -73,6 +119,7 @@ def add_program(programs: Any, name: str) -> None:
     )
     parser.add_argument(
         "--licence",
+        default=PublishRequest.licence,
         metavar="TEXT",
         help="terms of the parameters, for the model card (default: that none were "
         "stated); the data set's own are added",
@@ -89,6 +136,7 @@ def add_program(programs: Any, name: str) -> None:
 
 
 def _run(args: argparse.Namespace, rest: list[str]) -> int:
+    refuse_unknown("musiq-train publish", rest, args.flags)
     from training.commands import publish_command
 
-    return publish_command.run(args, rest)
+    return publish_command.run(PublishRequest.from_args(args))

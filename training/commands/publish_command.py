@@ -1,52 +1,45 @@
 """`musiq-train publish`: from a run to a version that pipelines can score with."""
 
-import argparse
 import json
-import sys
 
 from musiq_core.model_files.model_file import Model
-from schemas.legacy_arguments import refuse_unknown
+from pipelines.storage import join
+from schemas.errors import UsageError
 from schemas.model_card import ModelCardError, require_model_name
 from schemas.text import printable
 from schemas.training_dataset import TrainingDataset
-from training.errors import UsageError
-from training.evaluating.predict import evaluate
+from training.commands.publish_arguments import PublishRequest
+from training.evaluating.evaluation import Evaluation, measure
+from training.evaluating.predict import predict
 from training.examples.array_record_source import open_split
 from training.experiments.experiment import Experiment
 from training.experiments.run_folder import Run, read_run, run_of
-from training.models.model_store import open_model_store
-from training.models.publish import (
-    WorseModelError,
-    known_srcc,
-    make_model_file,
-    publish,
-)
+from training.models.publish import known_srcc, make_model_file, publish
 from training.models.trained_model import TrainedModel, of_model, open_run
+from training.models.versions import ModelVersions
 
-_NO_TERMS = "no terms were stated for the parameters"
 
-
-def run(args: argparse.Namespace, rest: list[str]) -> int:
+def run(request: PublishRequest) -> int:
     """Measure, publish and return the exit code."""
-    refuse_unknown("musiq-train publish", rest, args.flags)
     try:
-        require_model_name(args.name)
+        require_model_name(request.name)
     except ModelCardError as error:
         raise UsageError(f"--name: {error}") from error
-    store = open_model_store(f"{args.output.rstrip('/')}/{args.name}")
-    store.newest()  # a store that cannot be used fails here, before the work
-    trained = open_run(args.run_folder, args.step)
-    split = open_split(args.data, args.split)
-    experiment = _require_its_data(args, read_run(args.run_folder), split.dataset)
+    versions = ModelVersions(join(request.output, request.name))
+    versions.newest()  # a store that cannot be used fails here, before the work
+    trained = open_run(request.run_folder, request.step)
+    split = open_split(request.data, request.split)
+    experiment = _require_its_data(request, read_run(request.run_folder), split.dataset)
 
-    def measured(model: TrainedModel):
-        return evaluate(
+    def measured(model: TrainedModel) -> Evaluation:
+        predictions = predict(
             model.parameters,
             model.config,
             split,
             model.input,
-            batch_size=args.batch_size,
+            batch_size=request.batch_size,
         )
+        return measure(predictions, dataset=split.dataset.name, split=split.name)
 
     evaluation = measured(trained)
 
@@ -61,18 +54,13 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
         trained.config,
         split.dataset,
         evaluation,
-        name=args.name,
+        name=request.name,
         training_data=_training_data(split.dataset, experiment),
-        licence=f"{args.licence or _NO_TERMS}; {split.dataset.title}: "
-        f"{split.dataset.licence}",
+        licence=f"{request.licence}; {split.dataset.title}: {split.dataset.licence}",
         source=trained.source,
     )
-    try:
-        published = publish(data, store, srcc_of=srcc_of, force=args.force)
-    except WorseModelError as error:
-        print(f"musiq-train publish: error: {printable(error)}", file=sys.stderr)
-        return 1
-    if args.json:
+    published = publish(data, versions, srcc_of=srcc_of, force=request.force)
+    if request.as_json:
         told = {
             "uri": published.uri,
             "digest": published.digest,
@@ -83,7 +71,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
     else:
         done = "published" if published.is_new else "this is published already:"
         print(
-            f"{done} {printable(published.uri)}: model {args.name}, SRCC "
+            f"{done} {printable(published.uri)}: model {request.name}, SRCC "
             f"{evaluation.srcc:.4f} on {evaluation.examples:,} examples, digest "
             f"{published.digest}"
         )
@@ -91,7 +79,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _require_its_data(
-    args: argparse.Namespace, run: Run, dataset: TrainingDataset
+    request: PublishRequest, run: Run, dataset: TrainingDataset
 ) -> Experiment:
     """Refuse data that the run was not trained on, or the very part that it was.
 
@@ -99,13 +87,13 @@ def _require_its_data(
     """
     if run.dataset_sha256 != run_of(run.experiment, dataset).dataset_sha256:
         raise UsageError(
-            f"--data {args.data} is not what {args.run_folder} was trained on: that "
-            f"was {run.dataset} as another `musiq prepare` left it"
+            f"--data {request.data} is not what {request.run_folder} was trained on: "
+            f"that was {run.dataset} as another `musiq prepare` left it"
         )
-    if args.split == run.experiment.split:
+    if request.split == run.experiment.split:
         raise UsageError(
-            f"--split {args.split}: {args.run_folder} was trained on these examples, "
-            "which cannot measure it; name another split"
+            f"--split {request.split}: {request.run_folder} was trained on these "
+            "examples, which cannot measure it; name another split"
         )
     return run.experiment
 

@@ -3,77 +3,67 @@
 Everything that can be wrong is checked before anything is computed or written.
 """
 
-import argparse
 import functools
 import sys
 
 import jax
 
-from schemas.legacy_arguments import refuse_unknown
+from schemas.errors import UsageError
 from schemas.text import printable
-from training.commands.processes_arguments import processes_of
-from training.errors import UsageError
+from training.commands.run_arguments import RunRequest
 from training.examples.array_record_source import open_split
 from training.examples.training_batches import training_batches
 from training.experiments import load_experiment
 from training.experiments.experiment import Experiment
-from training.experiments.initial_parameters import read_initial_parameters
 from training.experiments.run_folder import require_continuable, run_of, write_run
 from training.experiments.settings import apply_settings
-from training.learning.loop import LoopConfig, train
+from training.learning.loop import train
+from training.learning.loop_config import LoopConfig
 from training.learning.optimizer import Optimizer
 from training.learning.task import ScoreTask
+from training.models.initial_parameters import read_initial_parameters
 from training.running.checkpoints import has_checkpoint
-from training.running.processes import is_first, meet
+from training.running.processes import is_first, join_processes, meet
 
 
-def run(args: argparse.Namespace, rest: list[str]) -> int:
+def run(request: RunRequest) -> int:
     """Train and return the exit code."""
-    refuse_unknown("musiq-train run", rest, args.flags)
-    experiment = apply_settings(load_experiment(args.experiment), args.settings)
-    processes = processes_of(args)
-    split = open_split(args.data, experiment.split)
+    experiment = apply_settings(load_experiment(request.experiment), request.settings)
+    split = open_split(request.data, experiment.split)
     experiment.require_labels(split.dataset)
-    config, optimizer = _loop_of(args, experiment, split.example_count)
+    config, optimizer = _loop_of(request, experiment, split.example_count)
     record = run_of(experiment, split.dataset)
-    require_continuable(args.output, record)
+    require_continuable(request.output, record)
 
-    processes.join()
+    join_processes(request.processes)
     _require_devices(experiment, config)
     initial = None
-    if not has_checkpoint(args.output):
+    if not has_checkpoint(request.output):
         initial = read_initial_parameters(experiment.init, experiment.model)
     if is_first():
-        write_run(args.output, record)
-        _show_plan(args, experiment, config, split.example_count)
+        write_run(request.output, record)
+        _show_plan(request, experiment, config, split.example_count)
     meet("the start", timeout_seconds=config.step_timeout_seconds)
     train(
         ScoreTask(model=experiment.model, loss_name=experiment.loss),
         optimizer,
         functools.partial(_batches, experiment, split),
         config,
-        args.output,
+        request.output,
         initial=initial,
     )
     return 0
 
 
 def _loop_of(
-    args: argparse.Namespace, experiment: Experiment, example_count: int
+    request: RunRequest, experiment: Experiment, example_count: int
 ) -> tuple[LoopConfig, Optimizer]:
     step_count = experiment.step_count(example_count)
     try:
-        config = LoopConfig(
+        config = request.loop_config(
             step_count=step_count,
             seed=experiment.seed,
             ema_decay=experiment.ema_decay,
-            checkpoint_every_steps=args.checkpoint_every_steps,
-            kept_checkpoints=args.kept_checkpoints,
-            log_every_steps=args.log_every_steps,
-            fsdp_devices=args.fsdp_devices,
-            profile_start_step=args.profile_start_step,
-            profile_steps=args.profile_steps,
-            step_timeout_seconds=args.step_timeout_seconds,
         )
         return config, experiment.optimizer.build(step_count)
     except ValueError as error:
@@ -114,7 +104,7 @@ def _batches(experiment: Experiment, split, start_step: int):
 
 
 def _show_plan(
-    args: argparse.Namespace,
+    request: RunRequest,
     experiment: Experiment,
     config: LoopConfig,
     example_count: int,
@@ -123,6 +113,6 @@ def _show_plan(
     line = (
         f"{experiment.name}: {config.step_count} steps of {experiment.batch_size} out "
         f"of {example_count} images, from {experiment.init}, on {jax.device_count()} "
-        f"{kind} in {jax.process_count()} processes, to {args.output}"
+        f"{kind} in {jax.process_count()} processes, to {request.output}"
     )
     print(printable(line), file=sys.stderr)

@@ -75,19 +75,6 @@ def logistic_fit(predictions: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return _logistic(x, *best)
 
 
-def plcc_fitted(predictions: np.ndarray, labels: np.ndarray) -> float:
-    """Return Pearson's correlation after `logistic_fit`, as some papers report it.
-
-    Args:
-      predictions: [examples].
-      labels: [examples].
-
-    Returns:
-      -1..1; NaN as `plcc`.
-    """
-    return plcc(logistic_fit(predictions, labels), labels)
-
-
 def rmse(predictions: np.ndarray, labels: np.ndarray) -> float:
     """Return the root of `mse`, in the labels' own units."""
     return mse(predictions, labels) ** 0.5

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from schemas.quantiles import QUANTILE_LEVELS
 from training.evaluating import correlations
 from training.evaluating.bootstrap import bootstrap_intervals
 from training.evaluating.predictions import Predictions
-
-# The levels that ledgers tell of too, so that the two can be laid side by side.
-QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 
 FIGURE_TITLES = {
     "srcc": "SRCC",
@@ -101,7 +99,9 @@ def measure(
         )
         for name, metric in metrics.items()
     }
-    quantiles = np.quantile(predictions.predictions, QUANTILES, method="inverted_cdf")
+    quantiles = np.quantile(
+        predictions.predictions, QUANTILE_LEVELS, method="inverted_cdf"
+    )
     return Evaluation(
         dataset=dataset,
         split=split,
@@ -110,7 +110,7 @@ def measure(
         labels_sha256=predictions.labels_digest(),
         figures=figures,
         score_quantiles={
-            str(q): float(v) for q, v in zip(QUANTILES, quantiles, strict=True)
+            str(q): float(v) for q, v in zip(QUANTILE_LEVELS, quantiles, strict=True)
         },
     )
 

@@ -1,7 +1,6 @@
-"""Run a model over a split, on any number of processes, and measure what it says."""
+"""Run a model over a split, on any number of processes."""
 
 import functools
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,8 +12,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from musiq_core.config import ModelConfig
 from musiq_core.model_files.model_file import variables_of
 from musiq_core.network.model import Musiq
-from training.errors import UsageError
-from training.evaluating.evaluation import Evaluation, measure
+from schemas.errors import UsageError
 from training.evaluating.predictions import Predictions
 from training.examples.array_record_source import Split
 from training.examples.evaluation_batches import evaluation_batches
@@ -23,19 +21,22 @@ from training.running.processes import meet
 
 IMAGES_PER_DEVICE = 8
 _LONGEST_WAIT_SECONDS = 3600
-_EVALUATIONS = itertools.count()
 _IMAGE_ARRAYS = ("pixels", "positions", "scale_ids", "mask")
 
 
-def evaluate(
+def predict(
     parameters: dict[str, np.ndarray],
     config: ModelConfig,
     split: Split,
     input_config: InputConfig,
     *,
     batch_size: int | None = None,
-) -> Evaluation:
-    """Return the figures of a model on a split; all processes call this together.
+    place: str = "the end of the evaluation",
+) -> Predictions:
+    """Return what a model says of every example of a split, in the split's order.
+
+    Every process runs the whole model on its own share of the images, without talking
+    to others; what they found is gathered once, at the end.
 
     The numbers do not depend on how many processes there are.
 
@@ -46,39 +47,12 @@ def evaluate(
       input_config: How its images become patches.
       batch_size: Images of a step over all processes; a multiple of all devices. By
         default eight for each device.
+      place: Where the processes wait for each other at last; processes that predict
+        more than once name each place differently.
 
     Raises:
       UsageError: If the labels are classes, or if a prediction is not finite.
       ProcessLost: If another process does not come.
-    """
-    predictions = predict(
-        parameters, config, split, input_config, batch_size=batch_size
-    )
-    return measure(predictions, dataset=split.dataset.name, split=split.name)
-
-
-def predict(
-    parameters: dict[str, np.ndarray],
-    config: ModelConfig,
-    split: Split,
-    input_config: InputConfig,
-    *,
-    batch_size: int | None = None,
-) -> Predictions:
-    """Return what a model says of every example of a split, in the split's order.
-
-    Every process runs the whole model on its own share of the images, without talking
-    to others; what they found is gathered once, at the end.
-
-    Args:
-      parameters: As `evaluate`, and so the others.
-      config: The architecture.
-      split: What to predict.
-      input_config: How its images become patches.
-      batch_size: Images of a step over all processes.
-
-    Raises:
-      UsageError: As `evaluate`.
     """
     if split.dataset.label_kind == "class":
         raise UsageError(
@@ -101,7 +75,7 @@ def predict(
     )
     found = list(_run(parameters, config, batches))
     # Gloo gives up on a process that comes 30 s later than others; this waits for it.
-    meet(f"evaluation {next(_EVALUATIONS)}", timeout_seconds=_LONGEST_WAIT_SECONDS)
+    meet(place, timeout_seconds=_LONGEST_WAIT_SECONDS)
     logits, labels, indices, is_example = (
         _gather(np.concatenate(arrays)) for arrays in zip(*found, strict=True)
     )

@@ -1,17 +1,15 @@
 """What a model says of labelled examples, and the Parquet file that keeps it."""
 
-import contextlib
 import dataclasses
 import hashlib
 import io
 import json
-import os
-import uuid
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.storage import storage_for
 from training.evaluating.correlations import mean_ratings
 
 
@@ -88,22 +86,15 @@ class Predictions:
         return pa.table(columns)
 
 
-def write_predictions(predictions: Predictions, path: str) -> None:
+def write_predictions(predictions: Predictions, uri: str) -> None:
     """Create or replace a Parquet file; it is whole, or as it was before.
 
     Raises:
-      OSError: If it cannot be written.
+      StorageError: If it cannot be written.
     """
     data = io.BytesIO()
     pq.write_table(predictions.to_table(), data)
-    temporary = f"{path}.{uuid.uuid4().hex}.tmp"
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data.getbuffer())
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+    storage_for(uri).write(uri, data.getvalue())
 
 
 def _scores_of(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

@@ -11,6 +11,7 @@ import numpy as np
 from array_record.python.array_record_module import ArrayRecordReader
 from PIL import Image
 
+from schemas.errors import UsageError
 from schemas.training_dataset import (
     FILE_NAME,
     Shard,
@@ -18,7 +19,6 @@ from schemas.training_dataset import (
     TrainingDatasetError,
 )
 from schemas.training_example import TrainingExample, TrainingExampleError
-from training.errors import UsageError
 
 # One record at a time, wherever it lies: reading ahead would be in vain.
 _READER_OPTIONS = "readahead_buffer_size:0,max_parallelism:0"

@@ -3,8 +3,8 @@
 import dataclasses
 
 from musiq_core.images.patches import count_tokens
+from schemas.errors import UsageError
 from schemas.failures import ImageFailure
-from training.errors import UsageError
 from training.examples.array_record_source import Split
 from training.examples.input_config import InputConfig
 

@@ -25,9 +25,6 @@ class TokenChoice:
     seed: tf.Tensor | None = None
 
 
-ALL_TOKENS = TokenChoice()
-
-
 def decode_image(data: tf.Tensor) -> tf.Tensor:
     """Return the pixels of a JPEG or PNG file, uint8 [height, width, 3].
 

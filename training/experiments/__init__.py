@@ -4,7 +4,7 @@ import difflib
 import importlib
 from typing import TYPE_CHECKING
 
-from training.errors import UsageError
+from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     from training.experiments.experiment import Experiment

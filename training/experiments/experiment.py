@@ -4,8 +4,8 @@ import dataclasses
 import math
 
 from musiq_core.config import ModelConfig
+from schemas.errors import UsageError
 from schemas.training_dataset import TrainingDataset
-from training.errors import UsageError
 from training.examples.input_config import InputConfig
 from training.learning.losses import LOSSES
 from training.learning.optimizer import OptimizerConfig
@@ -27,8 +27,8 @@ class Experiment:
       batch_size: Images of a step, over all devices of all processes.
       epochs: How often every image is seen.
       init: Where the parameters come from: `scratch`, the published
-        `imagenet_pretrain.npz` or another published `.npz`, or the folder of a run of
-        ours. The head starts at 0 in any case.
+        `imagenet_pretrain.npz` or another published `.npz`, the folder of a run of
+        ours, or any model that `musiq score` takes. The head starts at 0 in any case.
       ema_decay: Share that a step keeps of the moving average of the parameters, which
         then is what is evaluated and published; None for no average.
       split: The data set's split to train on.

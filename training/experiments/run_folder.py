@@ -4,10 +4,9 @@ import dataclasses
 import hashlib
 import json
 
-from etils import epath
-
+from pipelines.storage import join, resolve, storage_for
+from schemas.errors import UsageError
 from schemas.training_dataset import TrainingDataset
-from training.errors import UsageError
 from training.experiments.experiment import Experiment
 from training.experiments.settings import differences, from_plain, to_plain
 
@@ -41,14 +40,16 @@ def read_run(output: str) -> Run:
 
     Raises:
       UsageError: If it is not the folder of a run.
+      StorageError: If the store does not answer.
     """
-    file = epath.Path(output) / FILE_NAME
-    if not file.exists():
+    uri = _file_of(output)
+    if storage_for(uri).stat(uri) is None:
         raise UsageError(
             f"{output} is not the output of `musiq-train run`: it has no {FILE_NAME}"
         )
     try:
-        fields = json.loads(file.read_text())
+        with storage_for(uri).open_read(uri) as file:
+            fields = json.load(file)
         if (found := fields.pop("format")) != FORMAT:
             raise ValueError(f"its format is {found!r}, this program reads {FORMAT!r}")
         return from_plain(Run, fields)
@@ -63,13 +64,12 @@ def require_continuable(output: str, run: Run) -> None:
       UsageError: If it is a file, has other files, or belongs to another experiment or
         other data; the message names the differences.
     """
-    folder = epath.Path(output)
-    if not folder.exists():
-        return
-    if not folder.is_dir():
+    uri = _file_of(output)
+    folder, storage = uri.rpartition("/")[0], storage_for(uri)
+    if storage.stat(folder):
         raise UsageError(f"--output {output} is a file; name a folder")
-    if not (folder / FILE_NAME).exists():
-        if any(folder.iterdir()):
+    if storage.stat(uri) is None:
+        if next(storage.list(join(folder, "")), None):
             raise UsageError(
                 f"--output {output} has files but no {FILE_NAME}; name a new folder"
             )
@@ -85,9 +85,10 @@ def require_continuable(output: str, run: Run) -> None:
 
 def write_run(output: str, run: Run) -> None:
     """Write what a run's folder belongs to, before its first checkpoint."""
-    folder = epath.Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
+    uri = _file_of(output)
     text = json.dumps({"format": FORMAT, **to_plain(run)}, indent=2) + "\n"
-    partial = folder / f"{FILE_NAME}.partial"
-    partial.write_text(text)
-    partial.replace(folder / FILE_NAME)
+    storage_for(uri).write(uri, text.encode())
+
+
+def _file_of(output: str) -> str:
+    return join(resolve(output, base=None), FILE_NAME)

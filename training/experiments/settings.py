@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from training.errors import UsageError
+from schemas.errors import UsageError
 
 Config = TypeVar("Config")
 _NONE = "none"

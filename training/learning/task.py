@@ -5,7 +5,6 @@ from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
-from flax.traverse_util import flatten_dict
 
 from musiq_core.config import ModelConfig
 from musiq_core.network.model import Musiq
@@ -25,10 +24,6 @@ class Task(Protocol):
         self, params: Params, batch: dict[str, jax.Array], step: jax.Array
     ) -> tuple[jax.Array, dict[str, jax.Array]]:
         """Return the loss of a batch and other scalars worth logging."""
-        ...
-
-    def model_parameters(self, params: Params) -> dict[str, jax.Array]:
-        """Return the parameters of MUSIQ itself by full name, as a model file does."""
         ...
 
 
@@ -72,8 +67,3 @@ class ScoreTask(Task):
         )
         assert isinstance(logits, jax.Array)  # apply returns a pair only if asked to
         return LOSSES[self.loss_name].of(logits, batch["labels"]).mean(), {}
-
-    def model_parameters(self, params: Params) -> dict[str, jax.Array]:
-        """Return the parameters by full name."""
-        flat: dict[str, Any] = flatten_dict(params, sep="/")
-        return flat

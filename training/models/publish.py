@@ -18,15 +18,12 @@ from musiq_core.model_files.model_file import (
 from musiq_core.network.model import parameter_shapes
 from musiq_core.programs.packed.scorer import PackedScorer
 from musiq_core.programs.self_test import check_self_test, reference_scores
+from schemas.errors import UsageError
 from schemas.model_card import ModelCardError
 from schemas.training_dataset import TrainingDataset
-from training.errors import UsageError
+from training.errors import WorseModelError
 from training.evaluating.evaluation import Evaluation
-from training.models.model_store import ModelStore
-
-
-class WorseModelError(Exception):
-    """The model is worse than the one that it would replace; one line says by what."""
+from training.models.versions import ModelVersions
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -94,7 +91,7 @@ def make_model_file(
 
 def publish(
     data: bytes,
-    store: ModelStore,
+    versions: ModelVersions,
     *,
     srcc_of: Callable[[Model], float],
     force: bool = False,
@@ -106,13 +103,14 @@ def publish(
 
     Args:
       data: The model file.
-      store: The folder of the model's versions.
+      versions: What is published of the model.
       srcc_of: SRCC of a model, of this one or an older one, on the same examples.
       force: Publish whatever the older model reaches.
 
     Raises:
       WorseModelError: If the older model has a higher SRCC, or this one has none.
-      UsageError: If the store fails, or if its newest version is damaged.
+      UsageError: If the newest version is damaged.
+      StorageError: If the store fails.
     """
     model = read_model_file(data)
     srcc = srcc_of(model)
@@ -122,14 +120,14 @@ def publish(
             "was published. --force publishes it nevertheless"
         )
     while True:
-        newest = store.newest()
+        newest = versions.newest()
         if newest and not force:
-            older = _read(store, newest)
+            older = _read(versions, newest)
             if older.digest == model.digest:
-                return _published(store, newest, model, is_new=False)
-            _require_not_worse(srcc, srcc_of(older), store.uri(newest))
-        if store.write_if_absent(newest + 1, data):
-            return _published(store, newest + 1, model, is_new=True)
+                return _published(versions, newest, model, is_new=False)
+            _require_not_worse(srcc, srcc_of(older), versions.uri(newest))
+        if versions.write_if_absent(newest + 1, data):
+            return _published(versions, newest + 1, model, is_new=True)
 
 
 def known_srcc(model: Model, evaluation: Evaluation) -> float | None:
@@ -155,17 +153,17 @@ def _require_not_worse(srcc: float, older_srcc: float, older_uri: str) -> None:
         )
 
 
-def _read(store: ModelStore, version: int) -> Model:
+def _read(versions: ModelVersions, version: int) -> Model:
     try:
-        return read_model_file(store.read(version))
+        return read_model_file(versions.read(version))
     except ModelFileError as error:
         raise UsageError(
-            f"{store.uri(version)}, which this model would replace, cannot be used: "
+            f"{versions.uri(version)}, which this model would replace, cannot be used: "
             f"{error}. --force publishes without looking at it"
         ) from error
 
 
 def _published(
-    store: ModelStore, version: int, model: Model, *, is_new: bool
+    versions: ModelVersions, version: int, model: Model, *, is_new: bool
 ) -> Published:
-    return Published(uri=store.uri(version), digest=model.digest, is_new=is_new)
+    return Published(uri=versions.uri(version), digest=model.digest, is_new=is_new)

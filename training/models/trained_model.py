@@ -1,11 +1,11 @@
-"""A model that can be evaluated: of a run's folder, or a model file."""
+"""A model that can be measured or trained further: of a run, or of a model file."""
 
 import dataclasses
-import re
 
 import numpy as np
 
 from musiq_core.config import ModelConfig
+from musiq_core.model_files.builtin import read_builtin
 from musiq_core.model_files.model_file import (
     Model,
     ModelFileError,
@@ -14,13 +14,12 @@ from musiq_core.model_files.model_file import (
     shapes_of,
 )
 from musiq_core.network.model import parameter_shapes
-from training.errors import UsageError
+from pipelines.storage import storage_for
+from pipelines.storage.model_names import BUILT_IN, model_uri
+from schemas.errors import UsageError
 from training.examples.input_config import InputConfig
 from training.experiments.run_folder import read_run
-from training.models.model_store import open_model_store
 from training.running.checkpoints import checkpoint_step, restore_parameters
-
-_VERSIONED = re.compile(r"(.*[^/])/*@(latest|[0-9]{1,8})", re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,14 +70,15 @@ def open_model_file(name: str) -> TrainedModel:
     """Return the model of a model file.
 
     Args:
-      name: A local file, or the folder of a published model, local or on gs://, with
-        `@latest` or `@` and a version.
+      name: All that `musiq score --model` takes: a file, local or on gs:// or s3://,
+        the folder of a published model with `@latest` or `@` and a version, `builtin`.
 
     Raises:
-      UsageError: If there is no such file, or if it must not be used.
+      UsageError: If there is no such version, or if the file must not be used.
+      StorageError: If it cannot be read.
     """
     try:
-        return of_model(read_model_file(_read(name)), source=name)
+        return of_model(read_model_file(_read(model_uri(name))), source=name)
     except ModelFileError as error:
         raise UsageError(f"model file {name}: {error}") from error
 
@@ -93,20 +93,8 @@ def of_model(model: Model, *, source: str) -> TrainedModel:
     )
 
 
-def _read(name: str) -> bytes:
-    if versioned := _VERSIONED.fullmatch(name):
-        store = open_model_store(versioned[1])
-        is_latest = versioned[2] == "latest"
-        version = store.newest() if is_latest else int(versioned[2])
-        if not version:
-            raise UsageError(f"no model is published in {versioned[1]}")
-        return store.read(version)
-    if "://" in name:
-        raise UsageError(
-            f"{name}: models on gs:// are named FOLDER@VERSION or FOLDER@latest"
-        )
-    try:
-        with open(name, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise UsageError(f"cannot read {name}: {error.strerror}") from error
+def _read(uri: str) -> bytes:
+    if uri == BUILT_IN:
+        return read_builtin()
+    with storage_for(uri).open_read(uri) as file:
+        return file.read()

@@ -13,7 +13,7 @@ import orbax.checkpoint as ocp
 from etils import epath
 from flax.traverse_util import flatten_dict
 
-from training.errors import UsageError
+from schemas.errors import UsageError
 
 _FOLDER = "checkpoints"
 _ITEM = "state"

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from etils import epath
 from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.summary.writer.record_writer import RecordWriter
+
+from pipelines.storage import join, storage_for
 
 METRICS_FILE = "metrics.jsonl"
 # Type checkers see nothing of generated modules.
@@ -30,15 +31,15 @@ class MetricsWriter:
         """Open the files.
 
         Args:
-          output: The run's folder, local or gs://.
+          output: The run's folder, local or in an object store.
           start_step: Steps done before.
         """
-        self._copy_to = epath.Path(output) if "://" in output else None
+        self._copy_to = output if "://" in output else None
         folder = Path(tempfile.mkdtemp() if self._copy_to else output)
         folder.mkdir(parents=True, exist_ok=True)
         lines = folder / METRICS_FILE
-        if self._copy_to and (self._copy_to / METRICS_FILE).exists():
-            lines.write_text((self._copy_to / METRICS_FILE).read_text())
+        if self._copy_to:
+            _copy_if_there(join(self._copy_to, METRICS_FILE), lines)
         _forget_after(lines, start_step)
         now = time.time_ns() // 10**6
         events = folder / f"events.out.tfevents.{now:013d}.{os.getpid()}"
@@ -60,7 +61,8 @@ class MetricsWriter:
         self._write_event(step=step, summary=summary)
         if self._copy_to:
             for file in self._files:
-                (self._copy_to / file.name).write_bytes(file.read_bytes())
+                uri = join(self._copy_to, file.name)
+                storage_for(uri).write(uri, file.read_bytes())
 
     def close(self) -> None:
         """Close the files."""
@@ -71,6 +73,13 @@ class MetricsWriter:
         event = _EVENTS.Event(wall_time=time.time(), **fields)
         self._events.write(event.SerializeToString())
         self._events.flush()
+
+
+def _copy_if_there(uri: str, path: Path) -> None:
+    storage = storage_for(uri)
+    if storage.stat(uri):
+        with storage.open_read(uri) as file:
+            path.write_bytes(file.read())
 
 
 def _forget_after(path: Path, step: int) -> None:

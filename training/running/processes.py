@@ -4,7 +4,6 @@ A process that hangs holds up all others inside a collective operation, which sa
 nothing. So waiting has a limit here, and what is raised then names who is late.
 """
 
-import dataclasses
 import re
 import time
 from typing import Any
@@ -12,61 +11,32 @@ from typing import Any
 import jax
 from jax._src import distributed  # Barriers with a time limit have no public name.
 
-from training.errors import ProcessLost, UsageError
+from schemas.errors import UsageError
+from training.errors import ProcessLost
+from training.running.processes_config import ProcessesConfig
 
 _POLL_SECONDS = 0.001
 _ROLL_CALL_SECONDS = 15
 _LATE = re.compile(r"timed out task names:\n((?:.*\d\n)+)")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ProcessesConfig:
-    """How this process finds the others of its run.
+def join_processes(config: ProcessesConfig) -> None:
+    """Meet the other processes, if there are any; before any array is made.
 
-    Attributes:
-      coordinator_address: HOST:PORT of process 0; None if there are no others, or if
-        the surroundings tell.
-      process_count: Processes of the run; None if the surroundings tell.
-      process_index: Which one this is; None if the surroundings tell.
-      detect: Ask the surroundings (TPU slice, Slurm, Kubernetes, Open MPI).
-      heartbeat_timeout_seconds: Silence after which a process counts as dead and all
-        others end.
+    Raises:
+      UsageError: If the surroundings do not tell, or the others cannot be met.
     """
-
-    coordinator_address: str | None = None
-    process_count: int | None = None
-    process_index: int | None = None
-    detect: bool = False
-    heartbeat_timeout_seconds: int = 100
-
-    def __post_init__(self):
-        given = (self.coordinator_address, self.process_count, self.process_index)
-        if not self.detect and None in given and given != (None, None, None):
-            raise UsageError(
-                "coordinator_address, process_count and process_index go together, "
-                f"got {given[0]}, {given[1]} and {given[2]}"
-            )
-        count, index = self.process_count, self.process_index
-        if count is not None and index is not None and not 0 <= index < count:
-            raise UsageError(f"process_index must be in 0..{count - 1}, got {index}")
-
-    def join(self) -> None:
-        """Meet the other processes, if there are any; before any array is made.
-
-        Raises:
-          UsageError: If the surroundings do not tell, or the others cannot be met.
-        """
-        if self.coordinator_address is None and not self.detect:
-            return
-        try:
-            jax.distributed.initialize(
-                coordinator_address=self.coordinator_address,
-                num_processes=self.process_count,
-                process_id=self.process_index,
-                heartbeat_timeout_seconds=self.heartbeat_timeout_seconds,
-            )
-        except (ValueError, RuntimeError) as error:
-            raise UsageError(f"cannot join the other processes: {error}") from error
+    if config.coordinator_address is None and not config.detect:
+        return
+    try:
+        jax.distributed.initialize(
+            coordinator_address=config.coordinator_address,
+            num_processes=config.process_count,
+            process_id=config.process_index,
+            heartbeat_timeout_seconds=config.heartbeat_timeout_seconds,
+        )
+    except (ValueError, RuntimeError) as error:
+        raise UsageError(f"cannot join the other processes: {error}") from error
 
 
 def is_first() -> bool:

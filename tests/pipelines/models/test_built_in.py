@@ -11,7 +11,8 @@ from musiq_core.images.patches import extract_patches
 from musiq_core.model_files.model_file import read_model_file
 from musiq_core.programs.packed.scorer import PackedScorer
 from musiq_core.programs.self_test import check_self_test
-from pipelines.models.built_in import BUILT_IN, read_model_bytes
+from pipelines.models.read import read_model_bytes
+from pipelines.storage.model_names import BUILT_IN
 
 
 @pytest.fixture(scope="module")

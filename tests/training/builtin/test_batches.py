@@ -1,14 +1,20 @@
 import concurrent.futures
 import dataclasses
+import functools
 import itertools
+import pickle
 
 import numpy as np
 import pytest
 from helpers.make_images import photo_like
 from PIL import Image
 
-from training.builtin import batches
-from training.builtin.batches import BatchConfig, training_batches
+from training.builtin.batches import (
+    BatchConfig,
+    graded_group,
+    labelled_image,
+    training_batches,
+)
 from training.builtin.degradation import SEVERITIES
 from training.builtin.distortions import KINDS
 from training.builtin.graded_model import CONFIG
@@ -28,40 +34,55 @@ SMALL = BatchConfig(
 
 
 @pytest.fixture
-def pool(tmp_path):
+def photos(tmp_path):
     paths = []
     for number in range(3):
         path = tmp_path / f"{number}.png"
         Image.fromarray(np.roll(photo_like(96, 128), 40 * number, axis=1)).save(path)
         paths.append(str(path))
-    photos = PhotoSets(
+    return PhotoSets(
         collected=tuple(paths[:2]),
         undistorted=tuple(paths[2:]),
         labelled=tuple(LabelledPhoto(path=p, opinion=0.25) for p in paths),
         curves={kind.name: tuple(SEVERITIES) for kind in KINDS},
     )
-    # Threads share what `use_photos` sets, as a process of the real pool has its own.
-    batches.use_photos(photos)
+
+
+@pytest.fixture
+def batches_from(photos):
+    """A function from steps that were done to the batches after them."""
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        yield pool
+        yield functools.partial(training_batches, photos, SMALL, pool)
 
 
-def test_a_resumed_run_sees_the_batches_that_it_would_have_seen(pool):
-    whole = list(itertools.islice(training_batches(SMALL, pool, 396), 8))
-    resumed = list(itertools.islice(training_batches(SMALL, pool, 399), 5))
+@pytest.mark.parametrize("job_of", [graded_group, labelled_image])
+def test_what_a_job_makes_follows_from_its_number_and_it_takes_little_along(
+    photos, job_of
+):
+    first, again, other = (job_of(photos, SMALL, number) for number in (5, 5, 6))
+    many = dataclasses.replace(photos, labelled=photos.labelled * 1000)
+    assert len(pickle.dumps(job_of(many, SMALL, 5))) < 10_000
+    [made, remade, different] = (job()[0].native for job in (first, again, other))
+    assert np.array_equal(made, remade)
+    assert not np.array_equal(made, different)
+
+
+def test_a_resumed_run_sees_the_batches_that_it_would_have_seen(batches_from):
+    whole = list(itertools.islice(batches_from(396), 8))
+    resumed = list(itertools.islice(batches_from(399), 5))
     for expected, found in zip(whole[3:], resumed, strict=True):
         for name, values in expected.items():
             assert np.array_equal(values, found[name]), name
 
 
-def test_every_use_of_an_image_shows_other_tokens(pool):
-    first, second = itertools.islice(training_batches(SMALL, pool, 0), 2)
+def test_every_use_of_an_image_shows_other_tokens(batches_from):
+    first, second = itertools.islice(batches_from(0), 2)
     assert np.array_equal(first["labels"], second["labels"])
     assert not np.array_equal(first["positions"], second["positions"])
 
 
-def test_graded_images_come_first_and_labelled_ones_have_no_kind(pool):
-    batch = next(training_batches(SMALL, pool, 0))
+def test_graded_images_come_first_and_labelled_ones_have_no_kind(batches_from):
+    batch = next(batches_from(0))
     assert batch["is_graded"].tolist() == [True] * 4 + [False]
     assert batch["labels"][4, 0] == 0.25
     assert not batch["kinds"][4].any()

@@ -1,6 +1,7 @@
 import jax
 import numpy as np
 import pytest
+from flax.traverse_util import flatten_dict
 
 from musiq_core.model_files.model_file import variables_of
 from musiq_core.network.model import Musiq, parameter_shapes
@@ -40,9 +41,12 @@ def model_inputs(batch):
 
 def test_the_published_parameters_score_as_the_network_that_trained(params, batch):
     found = GradedMusiq(CONFIG, 3).apply({"params": params}, *model_inputs(batch))
-    flat = TASK.model_parameters(params)
-    assert {n: a.shape for n, a in flat.items()} == parameter_shapes(CONFIG)
-    alone = Musiq(CONFIG).apply(variables_of(flat), *model_inputs(batch))
+    flat = flatten_dict(params, sep="/")
+    shapes = parameter_shapes(CONFIG)
+    assert {n: flat[n].shape for n in shapes} == shapes
+    alone = Musiq(CONFIG).apply(
+        variables_of({n: flat[n] for n in shapes}), *model_inputs(batch)
+    )
     np.testing.assert_allclose(found["score"], alone, rtol=0, atol=1e-6)
 
 

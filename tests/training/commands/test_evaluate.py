@@ -184,7 +184,7 @@ def test_what_cannot_be_evaluated_is_refused_in_one_line(tmp_path, model_file, d
     assert "no model is published in" in error_of(
         "--model", f"{absent}@latest", *on_data
     )
-    assert "FOLDER@VERSION" in error_of("--model", "gs://b/x.safetensors", *on_data)
+    assert "http:// is not" in error_of("--model", "http://b/x.safetensors", *on_data)
     assert "is no prepared data set" in error_of(*model, "--data", tmp_path)
     assert "'validation'" in error_of(*model, *on_data, "--split", "validation")
     assert "no steps" in error_of(*model, *on_data, "--step", 5)
@@ -194,9 +194,9 @@ def test_what_cannot_be_evaluated_is_refused_in_one_line(tmp_path, model_file, d
     assert "prediction for '0008.png' is not a finite number" in error_of(
         "--model", bad_model(tmp_path), *on_data
     )
-    missing = tmp_path / "no" / "folder.parquet"
-    assert f"cannot write {missing}" in error_of(
-        *model, *on_data, "--predictions", missing
+    below_a_file = tmp_path / "cut" / "found.parquet"
+    assert f"cannot write {below_a_file}: " in error_of(
+        *model, *on_data, "--predictions", below_a_file
     )
 
 

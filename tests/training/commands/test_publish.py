@@ -6,14 +6,16 @@ import sys
 
 import pyarrow.parquet as pq
 import pytest
-from helpers import gcs_double, gcs_emulator
 from helpers.local_server import environment
 from helpers.rated_photos import photos, write_rated_photos
 from helpers.run_musiq import ROOT, manifest_of, rows_by_key, run_musiq
 from helpers.run_training import run_training, run_training_here
 
 from musiq_core.model_files.model_file import read_model_file, write_model_file
+from pipelines.storage import storage_for
 from schemas.model_versions import version_name
+from training.experiments import load_experiment
+from training.models.initial_parameters import read_initial_parameters
 
 pytestmark = pytest.mark.training
 
@@ -174,14 +176,32 @@ def test_the_card_says_where_the_parameters_come_from(publish, trained, tmp_path
     assert card.score_range == (0, 100)
 
 
-def test_a_version_is_published_to_a_bucket(publish):
-    with gcs_double.running_double() as (double, env), environment(env):
-        outcome = publish(f"gs://{gcs_emulator.BUCKET}/models", "--json")
+@pytest.mark.parametrize("name", ["gcs", "s3"])
+def test_a_version_is_published_to_a_bucket_measured_and_trained_further(
+    publish, data, request, name, tmp_path
+):
+    store = request.getfixturevalue(name)
+    models = f"{store.uri}/{tmp_path.name}"
+    with environment(store.env):
+        outcome = publish(models, "--json")
         assert outcome.code == 0, outcome.err
-        name = f"models/tiny/{version_name(1)}"
-        assert outcome.summary["uri"] == f"gs://{gcs_emulator.BUCKET}/{name}"
-        stored = read_model_file(double.content(name))
-        assert stored.digest == outcome.summary["digest"]
+        uri = f"{models}/tiny/{version_name(1)}"
+        assert outcome.summary["uri"] == uri
+        with storage_for(uri).open_read(uri) as file:
+            assert read_model_file(file.read()).digest == outcome.summary["digest"]
+        assert "published already" in publish(models).out
+
+        measured = run_training_here(
+            *("evaluate", "--model", f"{models}/tiny@latest", "--data", data, "--json")
+        )
+        assert measured.code == 0, measured.err
+        srcc = outcome.summary["evaluation"]["srcc"]
+        assert measured.summary["srcc"] == pytest.approx(srcc, abs=1e-9)
+        body = read_initial_parameters(
+            f"{models}/tiny@1", load_experiment("tiny").model
+        )
+        assert body is not None
+        assert not any(parameter.startswith("head/") for parameter in body)
 
 
 def test_what_cannot_be_published_is_refused_in_one_line(publish, data, tmp_path):
@@ -195,7 +215,7 @@ def test_what_cannot_be_published_is_refused_in_one_line(publish, data, tmp_path
     assert "must consist of a-z" in error_of(name="KonIQ")
     assert "was trained on these examples" in error_of("--split", "train")
     assert "no checkpoint of step 3" in error_of("--step", 3)
-    assert "not in s3://b" in error_of(output="s3://b")
-    assert "Not a directory" in error_of(output=data / "dataset.json")
+    assert "http:// is not" in error_of(output="http://b")
+    assert "is a file" in error_of(output=data / "dataset.json")
     write_rated_photos(tmp_path / "other", seed=9)
     assert "is not what" in error_of("--data", tmp_path / "other")

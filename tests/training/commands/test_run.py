@@ -7,14 +7,18 @@ import pytest
 from helpers.golden_models import published_npz
 from helpers.pod import trace
 from helpers.run_training import run_training_here
+from helpers.tiny_models import tiny_model_file
 from helpers.training_shards import noise_examples, write_shards
 
 from musiq_core.config import published_config
-from training.errors import UsageError
+from musiq_core.model_files.model_file import read_model_file
+from schemas.errors import UsageError
+from schemas.model_versions import version_name
+from training.builtin.graded_model import CONFIG as GRADED
 from training.experiments import load_experiment
-from training.experiments.initial_parameters import read_initial_parameters
 from training.experiments.run_folder import read_run
 from training.learning.task import ScoreTask
+from training.models.initial_parameters import read_initial_parameters
 from training.running.checkpoints import restore_parameters
 
 
@@ -62,6 +66,22 @@ def test_a_run_of_ours_can_be_started_from(finished):
         np.testing.assert_array_equal(array, trained[name])
 
 
+def test_a_model_file_can_be_started_from_by_every_name_that_score_takes(tmp_path):
+    model = read_model_file(tiny_model_file())
+    folder = tmp_path / "models" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / version_name(1)).write_bytes(tiny_model_file())
+    for name in (folder / version_name(1), f"{folder}@1", f"{folder}@latest"):
+        body = read_initial_parameters(str(name), model.config)
+        assert body is not None
+        assert model.parameters.keys() - body.keys() == {"head/kernel", "head/bias"}
+        for parameter, array in body.items():
+            np.testing.assert_array_equal(array, model.parameters[parameter])
+    builtin = read_initial_parameters("builtin", GRADED)
+    assert builtin is not None
+    assert not any(parameter.startswith("head/") for parameter in builtin)
+
+
 def test_the_published_pretraining_loses_its_head(tmp_path):
     file = tmp_path / "imagenet_pretrain.npz"
     file.write_bytes(published_npz("multi_10"))
@@ -100,7 +120,9 @@ def test_a_checkpoint_of_another_architecture_is_refused(finished):
         (["--set", "batch_size=many"], "--set batch_size=many: must be a whole number"),
         (["--set", "loss=huge"], "loss must be one of"),
         (["--set", "init=nowhere.npz"], "init nowhere.npz does not exist; fetch"),
-        (["--set", "init=nowhere"], "nowhere has no checkpoints"),
+        (["--set", "init=nowhere"], "nowhere: No such file or directory"),
+        (["--set", "init=nowhere@latest"], "no model is published in"),
+        (["--set", "init=builtin"], "init builtin is of another architecture"),
         (["--set", "split=validation"], "'validation' of rated does not exist"),
         (
             ["--set", "optimizer.warmup_steps=99"],

@@ -7,7 +7,7 @@ import pytest
 from helpers.make_images import encoded, noise
 from helpers.training_shards import examples_of, noise_examples, write_shards
 
-from training.errors import UsageError
+from schemas.errors import UsageError
 from training.examples.array_record_source import open_split
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from musiq_core.config import PreprocessingConfig
 from musiq_core.images.patches import count_tokens
-from training.errors import UsageError
+from schemas.errors import UsageError
 from training.examples.evaluation_plan import padded_length, plan_evaluation
 from training.examples.input_config import InputConfig
 

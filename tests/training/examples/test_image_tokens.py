@@ -11,7 +11,7 @@ from musiq_core.config import PreprocessingConfig
 from musiq_core.images.decode import decode_image
 from musiq_core.images.patches import extract_patches
 from training.examples import image_tokens
-from training.examples.image_tokens import ALL_TOKENS, TokenChoice
+from training.examples.image_tokens import TokenChoice
 from training.examples.quiet_tensorflow import tf
 
 PUBLISHED = PreprocessingConfig()
@@ -23,7 +23,7 @@ SIZES = [
 
 @functools.cache
 def graph(config: PreprocessingConfig, dtype=tf.uint8):
-    choices = [ALL_TOKENS] * config.scale_count
+    choices = [TokenChoice()] * config.scale_count
 
     @tf.function(input_signature=[tf.TensorSpec([None, None, 3], dtype)])
     def tokens(pixels):
@@ -175,7 +175,7 @@ def test_a_cap_above_the_number_of_tokens_keeps_them_all():
 
 
 def test_padding_is_zero_and_masked():
-    tokens = image_tokens.image_tokens(noise(40, 70), PUBLISHED, [ALL_TOKENS] * 3)
+    tokens = image_tokens.image_tokens(noise(40, 70), PUBLISHED, [TokenChoice()] * 3)
     count = len(tokens["positions"])
     padded = image_tokens.pad_tokens(tokens, count + 5)
     assert np.array_equal(padded["mask"], np.arange(count + 5) < count)

@@ -15,7 +15,7 @@ from helpers.training_shards import examples_of, noise_examples, write_shards
 from musiq_core.config import PreprocessingConfig
 from musiq_core.images.decode import decode_image
 from musiq_core.images.patches import extract_patches
-from training.errors import UsageError
+from schemas.errors import UsageError
 from training.examples.array_record_source import open_split
 from training.examples.evaluation_batches import evaluation_batches
 from training.examples.input_config import InputConfig

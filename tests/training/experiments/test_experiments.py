@@ -6,7 +6,7 @@ import pytest
 
 from musiq_core.config import published_config
 from musiq_core.network.model import parameter_shapes
-from training.errors import UsageError
+from schemas.errors import UsageError
 from training.experiments import NAMES, load_experiment
 from training.experiments.experiment import Experiment
 from training.experiments.settings import apply_settings, from_plain, to_plain

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from training.errors import UsageError
+from schemas.errors import UsageError
 from training.experiments.settings import (
     apply_settings,
     differences,

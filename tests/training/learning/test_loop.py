@@ -13,8 +13,10 @@ from helpers.pod import trace
 from helpers.tiny_training import MODEL, OPTIMIZER, TASKS
 
 from musiq_core.network.model import Musiq
-from training.errors import Preempted, TrainingDiverged, UsageError
-from training.learning.loop import LoopConfig, train
+from schemas.errors import UsageError
+from training.errors import Preempted, TrainingDiverged
+from training.learning.loop import train
+from training.learning.loop_config import LoopConfig
 from training.learning.optimizer import OptimizerConfig
 from training.learning.train_state import start_state, train_step
 from training.running.checkpoints import restore_parameters

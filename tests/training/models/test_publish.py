@@ -10,18 +10,18 @@ from helpers.tiny_models import TINY, random_parameters
 
 from musiq_core.model_files.model_file import Model, read_model_file, write_model_file
 from musiq_core.programs.self_test import make_pictures
+from schemas.errors import UsageError
 from schemas.model_versions import version_name
 from schemas.training_dataset import TrainingDataset
-from training.errors import UsageError
+from training.errors import WorseModelError
 from training.evaluating.evaluation import measure
 from training.evaluating.predictions import Predictions
-from training.models.model_store import open_model_store
 from training.models.publish import (
-    WorseModelError,
     known_srcc,
     make_model_file,
     publish,
 )
+from training.models.versions import ModelVersions
 
 DATASET = TrainingDataset(
     name="rated",
@@ -92,8 +92,8 @@ def better():
 
 
 @pytest.fixture
-def store(tmp_path):
-    return open_model_store(str(tmp_path / "models" / "tiny"))
+def versions(tmp_path):
+    return ModelVersions(str(tmp_path / "models" / "tiny"))
 
 
 def srcc_of(model: Model) -> float:
@@ -121,40 +121,40 @@ def test_the_card_says_what_a_user_needs_and_the_same_gives_the_same_bytes():
 
 
 def test_better_models_get_the_next_version_and_the_older_one_stays(
-    good, better, store
+    good, better, versions
 ):
-    first = publish(good, store, srcc_of=srcc_of)
-    second = publish(better, store, srcc_of=srcc_of)
+    first = publish(good, versions, srcc_of=srcc_of)
+    second = publish(better, versions, srcc_of=srcc_of)
     assert first.uri.endswith(f"/tiny/{version_name(1)}")
     assert second.uri.endswith(f"/tiny/{version_name(2)}")
-    assert store.read(1) == good
-    assert store.read(2) == better
+    assert versions.read(1) == good
+    assert versions.read(2) == better
     assert second.digest == read_model_file(better).digest
 
 
-def test_a_worse_model_is_refused_unless_forced(good, better, store):
-    publish(better, store, srcc_of=srcc_of)
+def test_a_worse_model_is_refused_unless_forced(good, better, versions):
+    publish(better, versions, srcc_of=srcc_of)
     with pytest.raises(WorseModelError) as caught:
-        publish(good, store, srcc_of=srcc_of)
+        publish(good, versions, srcc_of=srcc_of)
     [line] = str(caught.value).splitlines()
     assert f"SRCC {evaluation(1.0).srcc:.4f} against {evaluation(0.5).srcc:.4f}" in line
-    assert store.uri(1) in line
-    assert store.newest() == 1
-    assert publish(good, store, srcc_of=srcc_of, force=True).uri == store.uri(2)
+    assert versions.uri(1) in line
+    assert versions.newest() == 1
+    assert publish(good, versions, srcc_of=srcc_of, force=True).uri == versions.uri(2)
 
 
-def test_the_same_file_is_published_once(good, store):
-    publish(good, store, srcc_of=srcc_of)
-    again = publish(good, store, srcc_of=srcc_of)
+def test_the_same_file_is_published_once(good, versions):
+    publish(good, versions, srcc_of=srcc_of)
+    again = publish(good, versions, srcc_of=srcc_of)
     assert not again.is_new
-    assert again.uri == store.uri(1)
-    assert store.newest() == 1
+    assert again.uri == versions.uri(1)
+    assert versions.newest() == 1
 
 
-def test_an_older_model_is_measured_if_its_card_tells_of_other_examples(good, store):
+def test_an_older_model_is_measured_if_its_card_tells_of_other_examples(good, versions):
     other = evaluation(0.1, label_seed=9)
-    publish(quick_file(other), store, srcc_of=lambda _: 0.9)
-    model = read_model_file(store.read(1))
+    publish(quick_file(other), versions, srcc_of=lambda _: 0.9)
+    model = read_model_file(versions.read(1))
     assert known_srcc(model, other) == other.srcc
     assert known_srcc(model, evaluation()) is None
     asked = []
@@ -164,59 +164,59 @@ def test_an_older_model_is_measured_if_its_card_tells_of_other_examples(good, st
         return 0.5 if len(asked) == 1 else 0.6
 
     with pytest.raises(WorseModelError, match=r"0\.5000 against 0\.6000"):
-        publish(good, store, srcc_of=measured)
+        publish(good, versions, srcc_of=measured)
     assert asked == [read_model_file(good).digest, model.digest]
 
 
-def test_a_model_that_says_the_same_of_everything_is_refused(good, store):
+def test_a_model_that_says_the_same_of_everything_is_refused(good, versions):
     with pytest.raises(WorseModelError, match="every picture the same score"):
-        publish(good, store, srcc_of=lambda _: math.nan)
-    assert store.newest() == 0
+        publish(good, versions, srcc_of=lambda _: math.nan)
+    assert versions.newest() == 0
 
 
-def test_a_damaged_version_is_not_replaced_unseen(good, store):
-    store.write_if_absent(1, good[:-1])
+def test_a_damaged_version_is_not_replaced_unseen(good, versions):
+    versions.write_if_absent(1, good[:-1])
     with pytest.raises(UsageError, match=r"00000001.*cannot be used: the file is dam"):
-        publish(good, store, srcc_of=srcc_of)
-    assert publish(good, store, srcc_of=srcc_of, force=True).uri == store.uri(2)
+        publish(good, versions, srcc_of=srcc_of)
+    assert publish(good, versions, srcc_of=srcc_of, force=True).uri == versions.uri(2)
 
 
-def test_racing_publishers_get_a_version_each_and_no_file_is_lost(store):
+def test_racing_publishers_get_a_version_each_and_no_file_is_lost(versions):
     files = [quick_file(evaluation(), source=f"run {n}") for n in range(4)]
     start = threading.Barrier(len(files))
     published = []
 
     def race(data: bytes):
         start.wait()
-        published.append(publish(data, store, srcc_of=srcc_of))
+        published.append(publish(data, versions, srcc_of=srcc_of))
 
     threads = [threading.Thread(target=race, args=(data,)) for data in files]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert store.newest() == len(files)
-    assert {store.read(version) for version in range(1, 5)} == set(files)
+    assert versions.newest() == len(files)
+    assert {versions.read(version) for version in range(1, 5)} == set(files)
     for one in published:
         version = int(one.uri[-len(version_name(1)) :].partition(".")[0])
-        assert read_model_file(store.read(version)).digest == one.digest
+        assert read_model_file(versions.read(version)).digest == one.digest
 
 
-def test_who_loses_the_race_to_a_better_model_is_refused(good, better, store):
-    class RacedStore:
+def test_who_loses_the_race_to_a_better_model_is_refused(good, better, versions):
+    class RacedVersions:
         """Another publisher is always a moment faster."""
 
         def __getattr__(self, name):
-            return getattr(store, name)
+            return getattr(versions, name)
 
         def write_if_absent(self, version, data):
-            store.write_if_absent(version, better)
-            return store.write_if_absent(version, data)
+            versions.write_if_absent(version, better)
+            return versions.write_if_absent(version, data)
 
     with pytest.raises(WorseModelError, match="00000001"):
-        publish(good, RacedStore(), srcc_of=srcc_of)
-    assert store.newest() == 1
-    assert store.read(1) == better
+        publish(good, RacedVersions(), srcc_of=srcc_of)
+    assert versions.newest() == 1
+    assert versions.read(1) == better
 
 
 def changed(name: str, value: np.ndarray | None) -> dict[str, np.ndarray]:

@@ -1,5 +1,8 @@
 import json
 
+from helpers.local_server import environment
+
+from pipelines.storage import join, storage_for
 from training.running.metrics import METRICS_FILE, MetricsWriter
 
 
@@ -32,3 +35,13 @@ def test_a_run_that_starts_anew_forgets_all(tmp_path):
     write(tmp_path, [1, 2], start_step=0)
     write(tmp_path, [1], start_step=0)
     assert steps_in(tmp_path) == [1]
+
+
+def test_the_numbers_of_a_run_in_a_bucket_are_there_and_gone_on_with(s3, tmp_path):
+    with environment(s3.env):
+        output = f"{s3.uri}/{tmp_path.name}/run"
+        write(output, [1, 2], start_step=0)
+        write(output, [2, 3], start_step=1)
+        uri = join(output, METRICS_FILE)
+        with storage_for(uri).open_read(uri) as file:
+            assert [json.loads(line)["step"] for line in file] == [1, 2, 3]

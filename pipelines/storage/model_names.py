@@ -1,12 +1,16 @@
-"""`FOLDER@latest` and `FOLDER@VERSION`: published models, pinned when a job starts."""
+"""What a model is called: `builtin`, a file, `FOLDER@latest` or `FOLDER@VERSION`.
+
+Versions are pinned when a job starts: this is the one place where they become files.
+"""
 
 import re
 
-from pipelines.models.built_in import BUILT_IN
-from pipelines.storage import StorageError, join, resolve, storage_for
+from pipelines.storage.stores import storage_for
+from pipelines.storage.uris import join, resolve
 from schemas.errors import UsageError
 from schemas.model_versions import version_name, version_number
 
+BUILT_IN = "builtin"
 _VERSIONED = re.compile(r"(.*[^/])/*@(latest|[0-9]{1,8})", re.DOTALL)
 
 
@@ -17,9 +21,13 @@ def model_uri(argument: str) -> str:
       argument: `builtin`, a file, or the folder of a published model with `@latest`,
         its highest version, or with `@` and a version's number.
 
+    Returns:
+      `BUILT_IN` itself, or the URI of a file, which need not exist.
+
     Raises:
+      NameRefused: If no store can hold the name.
       UsageError: If the folder has no such version, naming the newest that it has.
-      ImageFailure: If no store can hold the name.
+      StorageError: If the folder cannot be listed.
     """
     if argument == BUILT_IN:
         return argument
@@ -27,7 +35,7 @@ def model_uri(argument: str) -> str:
     if versioned is None:
         return resolve(argument, base=None)
     folder = resolve(versioned[1], base=None)
-    versions = _versions_in(folder)
+    versions = published_versions(folder)
     if not versions:
         raise UsageError(
             f"{argument}: no model is published in {folder}, which would hold "
@@ -42,11 +50,12 @@ def model_uri(argument: str) -> str:
     return join(folder, version_name(version))
 
 
-def _versions_in(folder: str) -> set[int]:
-    """Return the versions that lie directly in a folder."""
+def published_versions(folder: str) -> set[int]:
+    """Return the versions that lie directly in a model's folder, none if it is absent.
+
+    Raises:
+      StorageError: If the folder cannot be listed.
+    """
     prefix = join(folder, "")
-    try:
-        names = [one.uri[len(prefix) :] for one in storage_for(folder).list(prefix)]
-    except StorageError as error:
-        raise UsageError(str(error)) from error
+    names = [one.uri[len(prefix) :] for one in storage_for(folder).list(prefix)]
     return {version for name in names if (version := version_number(name))}

@@ -1,10 +1,9 @@
-"""Parameters to start from: the authors' pretraining, or a run of ours.
+"""Parameters to start from: the authors' pretraining, a run or a model of ours.
 
 The head is left out, for the new one starts at 0. Everything else has to fit.
 """
 
 import dataclasses
-import os
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,10 +16,11 @@ from musiq_core.model_files.model_file import (
 )
 from musiq_core.model_files.published_checkpoint import read_published_checkpoint
 from musiq_core.network.model import parameter_shapes
-from training.errors import UsageError
+from pipelines.storage import join, resolve, storage_for
+from pipelines.storage.model_names import BUILT_IN
+from schemas.errors import UsageError
 from training.experiments.experiment import SCRATCH
-from training.experiments.run_folder import read_run
-from training.running.checkpoints import restore_parameters
+from training.models.trained_model import open_model_file, open_run
 
 _HEAD = "head/"
 _SCALE_EMBEDDING = "Transformer/scaleembed_input/scale_embedding"
@@ -40,13 +40,11 @@ def read_initial_parameters(
 
     Raises:
       UsageError: If there is nothing to read, or if it is of another architecture.
+      StorageError: If it cannot be read.
     """
     if source == SCRATCH:
         return None
-    if source.endswith(".npz"):
-        found, config = _read_published(source)
-    else:
-        found, config = restore_parameters(source), read_run(source).experiment.model
+    found, config = _read(source)
     _require_same_architecture(source, found=config, wanted=model)
     body = {n: array for n, array in found.items() if not n.startswith(_HEAD)}
     if model.preprocessing.scale_count == 1:
@@ -64,18 +62,32 @@ def read_initial_parameters(
     return body
 
 
-def _read_published(path: str) -> tuple[dict[str, np.ndarray], ModelConfig]:
-    if not os.path.isfile(path):
+def _read(source: str) -> tuple[dict[str, np.ndarray], ModelConfig]:
+    if source.endswith(".npz"):
+        return _read_published(source)
+    is_run = source != BUILT_IN and _is_folder(resolve(source, base=None))
+    trained = open_run(source) if is_run else open_model_file(source)
+    return trained.parameters, trained.config
+
+
+def _is_folder(uri: str) -> bool:
+    return storage_for(uri).is_folder(join(uri, ""))
+
+
+def _read_published(source: str) -> tuple[dict[str, np.ndarray], ModelConfig]:
+    uri = resolve(source, base=None)
+    storage = storage_for(uri)
+    if storage.stat(uri) is None:
         raise UsageError(
-            f"init {path} does not exist; fetch {os.path.basename(path)} from the "
+            f"init {source} does not exist; fetch {uri.rpartition('/')[2]} from the "
             "authors' bucket gs://gresearch/musiq, or add --set init=FOLDER with the "
             f"output of a pretraining of yours, or --set init={SCRATCH}"
         )
     try:
-        with open(path, "rb") as file:
+        with storage.open_read(uri) as file:
             return read_published_checkpoint(file, output_count=None)
     except ModelFileError as error:
-        raise UsageError(f"init {path}: {error}") from error
+        raise UsageError(f"init {source}: {error}") from error
 
 
 def _require_same_architecture(

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musiq_core.model_files.model_file import read_model_file
-from pipelines.models.versions import model_uri
 from pipelines.storage import storage_for
+from pipelines.storage.model_names import model_uri
 from schemas.errors import UsageError
 from schemas.model_versions import version_name, version_number
 
