@@ -7,7 +7,6 @@ on the way out; no image bytes and no patches ever do.
 
 import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton, DoOutputsTuple, PCollection
-from apache_beam.utils.shared import Shared
 
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.fetch import FetchImage
@@ -37,7 +36,7 @@ from pipelines.scoring.plan import (
 )
 from pipelines.scoring.prepare import PrepareImage
 from pipelines.scoring.publish import publish_run
-from pipelines.scoring.score import ScoreImages
+from pipelines.scoring.score import ScoreBatches
 from pipelines.scoring.shards.parquet_rows import gather_rows
 from pipelines.scoring.write import WriteShard, shard_count_for
 from schemas.ledger import LedgerRow, shard_of
@@ -74,7 +73,12 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
                 is_ahead=config.device.is_accelerator,
             )
         )
-        | "Score" >> beam.ParDo(ScoreImages(config, Shared()))
+        | "Score"
+        >> beam.ParDo(
+            ScoreBatches(
+                config.models, config.device, progress_folder=config.progress_folder
+            )
+        )
         | "Journal rows" >> beam.ParDo(JournalRows(config))
     )
     summaries = (
