@@ -4,10 +4,7 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator
 
-import apache_beam as beam
-from apache_beam.transforms.window import GlobalWindows
-from apache_beam.utils.windowed_value import WindowedValue
-
+from pipelines.dofns import AheadDoFn
 from pipelines.read_ahead import ReadAhead
 from pipelines.scoring.forbidden_run import ForbiddenRun
 from pipelines.scoring.image_ref import ImageRef, with_object
@@ -76,7 +73,7 @@ def _fetched(row: LedgerRow, data: bytes) -> FetchedImage:
     return FetchedImage(row=dataclasses.replace(row, sha256=digest), data=data)
 
 
-class FetchImage(beam.DoFn):
+class FetchImage(AheadDoFn[ImageRef | ParquetRows, FetchedImage | LedgerRow]):
     """`fetch_image` for every ref, a few files ahead of the one that is used.
 
     `fetch_rows` for images that lie in one row group of a Parquet file.
@@ -87,18 +84,10 @@ class FetchImage(beam.DoFn):
     def __init__(self, *, max_file_bytes: int):
         self._max_file_bytes = max_file_bytes
 
-    def setup(self):
-        """Start the threads."""
+    def start_ahead(self) -> ReadAhead:
+        """Start to count what the store refuses, and the threads."""
         self._forbidden_run = ForbiddenRun()
-        self._ahead = ReadAhead(self._fetch, depth=_FILES_AHEAD, threads=_FILES_AHEAD)
-
-    def teardown(self):
-        """End the threads."""
-        self._ahead.close()
-
-    def start_bundle(self):
-        """Start with nothing on its way."""
-        self._ahead.forget()
+        return ReadAhead(self._fetch, depth=_FILES_AHEAD, threads=_FILES_AHEAD)
 
     def process(
         self, element: ImageRef | ParquetRows
@@ -107,12 +96,7 @@ class FetchImage(beam.DoFn):
         if isinstance(element, ParquetRows):
             yield from fetch_rows(element, max_file_bytes=self._max_file_bytes)
         else:
-            yield from self._ahead.add(element)
-
-    # Beam allows windowed values here, which its annotation does not say.
-    def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Emit the files still on their way."""
-        yield from map(GlobalWindows.windowed_value, self._ahead.drain())
+            yield from super().process(element)
 
     def _fetch(self, ref: ImageRef) -> FetchedImage | LedgerRow:
         fetched = fetch_image(ref, max_file_bytes=self._max_file_bytes)

@@ -5,11 +5,9 @@ import enum
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
-import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
-from apache_beam.transforms.window import GlobalWindows
-from apache_beam.utils.windowed_value import WindowedValue
 
+from pipelines.dofns import BundleDoFn
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.look_up import look_up
 from pipelines.scoring.previous_state import (
@@ -173,7 +171,7 @@ def look_up_known(
     return [*others, *look_up(unlisted)]
 
 
-class PlanShard(beam.DoFn):
+class PlanShard(BundleDoFn):
     """`plan_refs` for the inputs of one shard; refs to score go on in sorted runs.
 
     The embedded engine deals what it gets to its workers in turn, so that of files of
@@ -245,16 +243,12 @@ class PlanShard(beam.DoFn):
         self._progress.plan(len(to_score))
         self._to_score += to_score
         if len(self._to_score) >= _SORTED_TOGETHER:
-            yield from self._largest_first()
+            yield from self.drain()
 
-    # Beam allows windowed values here, which its annotation does not say.
-    def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Emit the refs still waiting."""
-        yield from map(GlobalWindows.windowed_value, self._largest_first())
-
-    def _largest_first(self) -> list[ImageRef]:
+    def drain(self) -> Iterator[ImageRef]:
+        """Yield the refs still waiting, the largest first."""
         refs, self._to_score = self._to_score, []
-        return sorted(refs, key=_size_bytes, reverse=True)
+        yield from sorted(refs, key=_size_bytes, reverse=True)
 
     def _read_known_rows(self, shard: int, named: set[str]) -> dict[str, KnownRow]:
         """Read the shard of the ledger, unless it is dropped as a whole."""

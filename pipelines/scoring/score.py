@@ -5,11 +5,8 @@ import dataclasses
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
-import apache_beam as beam
 import jax
-from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.shared import Shared
-from apache_beam.utils.windowed_value import WindowedValue
 
 from musiq_core.images.patches import Patches
 from musiq_core.model_files.model_file import ModelFileError, read_model_file
@@ -17,6 +14,7 @@ from musiq_core.network.scores import is_finite
 from musiq_core.programs.batching import Batcher
 from musiq_core.programs.scorer import Scorer, ScorerStatistics
 from musiq_core.programs.self_test import check_self_test
+from pipelines.dofns import BundleDoFn
 from pipelines.models.built_in import read_model_bytes
 from pipelines.scoring.config import ScoringModel
 from pipelines.scoring.counters import count_rows, count_work
@@ -114,7 +112,7 @@ def _patches_by_scorer(
     return [[image.patches[index] for image in batch] for index in indices]
 
 
-class ScoreBatches(beam.DoFn):
+class ScoreBatches(BundleDoFn):
     """`score_batch` for token-budget batches; failed rows pass through at once.
 
     Models are loaded once in a process, whichever bundles and threads it runs.
@@ -159,13 +157,12 @@ class ScoreBatches(beam.DoFn):
         elif batch := self._batcher.add(element, element.token_count):
             yield from self._score(batch)
 
-    # Beam allows windowed values here, which its annotation does not say.
-    def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Emit the rows of the images still waiting."""
+    def drain(self) -> Iterator[LedgerRow]:
+        """Yield the rows of the images still waiting."""
         for batch in self._batcher.flush():
-            yield from map(GlobalWindows.windowed_value, self._score(batch))
+            yield from self._score(batch)
         while self._under_way:
-            yield from map(GlobalWindows.windowed_value, self._finish_oldest())
+            yield from self._finish_oldest()
 
     def _score(self, batch: Sequence[PreparedImage]) -> Iterator[LedgerRow]:
         """Start a batch; an accelerator has it to work on while the last one ends."""
