@@ -25,15 +25,8 @@ from pipelines.scoring.listing import (
     ListShard,
     add_listing_counts,
 )
-from pipelines.scoring.plan import (
-    COUNTS,
-    KEPT,
-    KeptRow,
-    PlanCounts,
-    PlanShard,
-    add_counts,
-    plan_shard_count,
-)
+from pipelines.scoring.plan import KeptRow, PlanCounts, add_counts
+from pipelines.scoring.plan_shards import COUNTS, KEPT, PlanShard, plan_shard_count
 from pipelines.scoring.prepare import PrepareImage
 from pipelines.scoring.publish import publish_run
 from pipelines.scoring.score import ScoreBatches
