@@ -10,6 +10,7 @@ from apache_beam.pvalue import AsList, AsSingleton, DoOutputsTuple, PCollection
 
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.fetch import FetchImage
+from pipelines.scoring.gather import Gather
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.journal import (
     JournalRows,
@@ -30,7 +31,6 @@ from pipelines.scoring.plan_shards import COUNTS, KEPT, PlanShard, plan_shard_co
 from pipelines.scoring.prepare import PrepareImage
 from pipelines.scoring.publish import publish_run
 from pipelines.scoring.score import ScoreBatches
-from pipelines.scoring.shards.parquet_rows import gather_rows
 from pipelines.scoring.write import WriteShard, shard_count_for
 from schemas.ledger import LedgerRow, shard_of
 from schemas.manifest import Manifest
@@ -55,7 +55,8 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
     )
     plan_counts = planned[COUNTS] | "Add counts" >> beam.CombineGlobally(add_counts)
     rows = (
-        gather_rows(planned.to_score)
+        planned.to_score
+        | "Gather" >> Gather()
         | "Reshuffle" >> beam.Reshuffle()
         | "Fetch" >> beam.ParDo(FetchImage(max_file_bytes=config.max_file_bytes))
         | "Prepare"

@@ -20,7 +20,8 @@ from pipelines.scoring.plan import (
     plan_shard,
 )
 from pipelines.scoring.previous_state import KnownRow
-from pipelines.scoring.shards.image_part import ParquetPart, TarPart
+from pipelines.scoring.shards.parquet_rows import ParquetPart
+from pipelines.scoring.shards.tar_shard import TarPart
 from pipelines.storage import storage_for
 from schemas.failures import Failure
 

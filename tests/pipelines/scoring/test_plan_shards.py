@@ -13,7 +13,7 @@ from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.plan import PlanCounts, RetryFailed, Vanished
 from pipelines.scoring.plan_shards import COUNTS, KEPT, PlanShard
 from pipelines.scoring.previous_state import PreviousState, previous_files
-from pipelines.scoring.shards.image_part import TarPart
+from pipelines.scoring.shards.tar_shard import TarPart
 from schemas.ledger import LedgerRow, rows_to_table, shard_of
 from schemas.manifest import LedgerFile
 
