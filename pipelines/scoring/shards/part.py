@@ -1,17 +1,33 @@
-"""Which part of a larger file an image is: all that finding it again needs."""
+"""Parts of larger files: which of them an image is, and its bytes."""
 
 from typing import Protocol
 
+from pipelines.storage import StoredObject, storage_for
 from schemas.failures import Failure, ImageFailure
 
 
 class Part(Protocol):
-    """One image's place in a file; what that is depends on the file's format."""
+    """All that finding an image in its file needs; every format has its own."""
 
     @property
     def size_bytes(self) -> int | None:
         """Its length; None if that is not known before it is read."""
         ...
+
+
+def read_range(found: StoredObject, start: int, end: int) -> bytes:
+    """Return bytes of a file, of the generation that was listed, by one ranged read.
+
+    Args:
+      found: The file.
+      start: Offset of the first byte.
+      end: Offset behind the last.
+
+    Raises:
+      ImageFailure: If they cannot be read.
+      StorageError: If the store is down.
+    """
+    return storage_for(found.uri).read_part(found, start, end)
 
 
 def require_part_size(size_bytes: int, max_bytes: int) -> None:

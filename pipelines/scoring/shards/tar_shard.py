@@ -23,9 +23,9 @@ from pipelines.records.tar import (
     find_members,
 )
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.shards.part import require_part_size
+from pipelines.scoring.shards.part import read_range, require_part_size
 from pipelines.scoring.shards.shard import Shard, ShardFormat, carried_name
-from pipelines.storage import StoredObject, storage_for
+from pipelines.storage import StoredObject
 from schemas.failures import Failure, ImageFailure
 
 # Also of formats that are not decoded: their members fail, but none is overlooked.
@@ -122,8 +122,7 @@ class TarFormat(ShardFormat[TarPart]):
         """Yield exactly the bytes of the members, each by one ranged read."""
         for part in parts:
             require_part_size(part.size_bytes, max_bytes)
-            end = part.start + part.size_bytes
-            yield storage_for(found.uri).read_part(found, part.start, end)
+            yield read_range(found, part.start, part.start + part.size_bytes)
 
 
 def named_members(file: BinaryIO, size_bytes: int) -> Iterator[NamedMember]:

@@ -13,9 +13,9 @@ from pipelines.records.tfrecord import (
     parse_example,
 )
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.shards.part import require_part_size
+from pipelines.scoring.shards.part import read_range, require_part_size
 from pipelines.scoring.shards.shard import Shard, ShardFormat
-from pipelines.storage import StoredObject, storage_for
+from pipelines.storage import StoredObject
 from schemas.failures import Failure, ImageFailure
 
 _USUAL_FEATURES = (
@@ -76,7 +76,7 @@ class TFRecordFormat(ShardFormat[RecordPart]):
         for part in parts:
             require_part_size(part.size_bytes, max_bytes)
             end = part.start + part.size_bytes + _CHECKSUM_BYTES
-            data = storage_for(found.uri).read_part(found, part.start, end)
+            data = read_range(found, part.start, end)
             yield _image_of_record(data, part.feature)
 
 
