@@ -12,6 +12,7 @@ from pipelines.dofns import AheadDoFn
 from pipelines.read_ahead import ReadAhead
 from pipelines.scoring.fetch import FetchedImage
 from schemas.failures import ImageFailure
+from schemas.image_facts import ImageFacts
 from schemas.ledger import LedgerRow
 
 
@@ -49,12 +50,15 @@ def prepare_image(
     try:
         preparation = prepare(fetched.data)
     except ImageFailure as failure:
-        row = dataclasses.replace(fetched.row, **failure.facts)
+        row = _with_facts(fetched.row, failure.facts)
         return row.failed(failure.failure, failure.detail)
     return PreparedImage(
-        row=dataclasses.replace(fetched.row, **preparation.facts),
-        patches=preparation.patches,
+        row=_with_facts(fetched.row, preparation.facts), patches=preparation.patches
     )
+
+
+def _with_facts(row: LedgerRow, facts: ImageFacts) -> LedgerRow:
+    return dataclasses.replace(row, **dataclasses.asdict(facts))
 
 
 class PrepareImage(AheadDoFn[FetchedImage | LedgerRow, PreparedImage | LedgerRow]):
