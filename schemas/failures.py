@@ -1,9 +1,8 @@
 """The closed list of reasons why an image has no score."""
 
 import enum
-from collections.abc import Mapping
-from typing import Any
 
+from schemas.image_facts import NO_FACTS, ImageFacts
 from schemas.text import printable
 
 
@@ -55,15 +54,13 @@ class ImageFailure(Exception):
     Attributes:
       failure: The reason, from the closed list.
       detail: One short sentence for people; never image bytes, tokens or a traceback.
-      facts: Ledger columns that were found out before the failure, by name.
+      facts: What was found out before the failure.
     """
 
-    def __init__(
-        self, failure: Failure, detail: str, facts: Mapping[str, Any] | None = None
-    ):
+    def __init__(self, failure: Failure, detail: str, facts: ImageFacts = NO_FACTS):
         """Keep the reason, a detail cut to `DETAIL_MAX_CHARACTERS`, and the facts."""
         super().__init__(failure, printable(detail)[:DETAIL_MAX_CHARACTERS])
-        self.facts = dict(facts or {})
+        self.facts = facts
 
     def __str__(self) -> str:
         return self.detail

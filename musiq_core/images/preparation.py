@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -12,6 +11,7 @@ from musiq_core.images.decode import decode_image
 from musiq_core.images.patches import Patches, count_tokens, cut_native, extract_patches
 from musiq_core.programs.packed.layout import LARGEST_TOKEN_COUNT
 from schemas.failures import Failure, ImageFailure
+from schemas.image_facts import ImageFacts
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,13 +47,12 @@ class Preparation:
     """One image, ready for the models.
 
     Attributes:
-      facts: What the ledger says of the file: `format`, `width`, `height`, `frames`,
-        `orientation`, `tokens` and `shrink_factor`.
+      facts: What the ledger says of the file, all of it.
       patches: One form for each preprocessing, in the configuration's order; forms
         with one patch size share their native patches.
     """
 
-    facts: dict[str, Any]
+    facts: ImageFacts
     patches: tuple[Patches, ...]
 
 
@@ -69,13 +68,13 @@ def prepare(data: bytes, config: PreparationConfig) -> Preparation:
         cannot score it. What was found out before is in its `facts`.
     """
     image = decode_image(data, config.decode)
-    facts = {
-        "format": image.format,
-        "width": image.width,
-        "height": image.height,
-        "frames": image.frames,
-        "orientation": image.orientation,
-    }
+    facts = ImageFacts(
+        format=image.format,
+        width=image.width,
+        height=image.height,
+        frames=image.frames,
+        orientation=image.orientation,
+    )
     try:
         height, width = fitting_size(
             image.height, image.width, config.preprocessings, config.max_tokens
@@ -96,7 +95,9 @@ def prepare(data: bytes, config: PreparationConfig) -> Preparation:
         )
     except ImageFailure as failure:
         raise ImageFailure(failure.failure, failure.detail, facts) from failure
-    facts |= {"tokens": tokens, "shrink_factor": max(height, width) / max(image.size)}
+    facts = dataclasses.replace(
+        facts, tokens=tokens, shrink_factor=max(height, width) / max(image.size)
+    )
     return Preparation(facts=facts, patches=patches)
 
 

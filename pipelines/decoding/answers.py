@@ -7,6 +7,7 @@ asked for.
 
 import dataclasses
 import json
+import typing
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -18,17 +19,22 @@ from musiq_core.images.preparation import Preparation, most_resized_tokens
 from musiq_core.programs.packed.layout import LARGEST_TOKEN_COUNT
 from pipelines.decoding.messages import LENGTH_BYTES, pack_length, unpack_length
 from schemas.failures import Failure, ImageFailure
+from schemas.image_facts import ImageFacts
 
 _MAX_HEADER_BYTES = 1 << 16
-# Types of the facts, and the most that the ledger's columns or sense allow.
-_FACTS = {
-    "format": (str, 20),
-    "width": (int, 2**31 - 1),
-    "height": (int, 2**31 - 1),
-    "frames": (int, 2**31 - 1),
-    "orientation": (int, 8),
-    "tokens": (int, LARGEST_TOKEN_COUNT),
-    "shrink_factor": (float, 1),
+_FACT_TYPES = {
+    name: typing.get_args(hint)[0]  # the other is None
+    for name, hint in typing.get_type_hints(ImageFacts).items()
+}
+# The most that the ledger's columns or sense allow; of a text, its length.
+_MOST = {
+    "format": 20,
+    "width": 2**31 - 1,
+    "height": 2**31 - 1,
+    "frames": 2**31 - 1,
+    "orientation": 8,
+    "tokens": LARGEST_TOKEN_COUNT,
+    "shrink_factor": 1,
 }
 _ARRAYS = [field.name for field in dataclasses.fields(Patches)]
 _OF_NATIVE = ("native", "native_bounds")
@@ -51,7 +57,7 @@ def pack_preparation(
         patches, which are sent once.
     """
     counts = [[len(form.resized), len(form.native)] for form in preparation.patches]
-    yield _pack_header({"facts": preparation.facts, "counts": counts})
+    yield _pack_header({"facts": _plain(preparation.facts), "counts": counts})
     sent = set()
     for form, preprocessing in zip(preparation.patches, preprocessings, strict=True):
         for name in _ARRAYS:
@@ -63,7 +69,7 @@ def pack_preparation(
 def pack_failure(failure: ImageFailure) -> bytes:
     """Return a failure as a header that nothing follows."""
     fields = {"failure": failure.failure, "detail": failure.detail}
-    return _pack_header(fields | {"facts": failure.facts})
+    return _pack_header(fields | {"facts": _plain(failure.facts)})
 
 
 def unpack_answer(
@@ -96,28 +102,31 @@ def unpack_answer(
 
 def _parse(
     header: bytearray, preprocessings: Sequence[PreprocessingConfig]
-) -> tuple[dict[str, Any], _Counts]:
+) -> tuple[ImageFacts, _Counts]:
     """Return facts and counts, or raise the failure."""
     fields = json.loads(header)
     facts = _facts(fields["facts"])
     if "failure" in fields:
         detail = _of_type(fields["detail"], str)
         raise ImageFailure(Failure(fields["failure"]), detail, facts)
-    if facts.keys() != _FACTS.keys():
+    if None in dataclasses.astuple(facts):
         raise ValueError("facts")
     return facts, _counts(fields["counts"], preprocessings)
 
 
-def _facts(facts: Any) -> dict[str, Any]:
+def _plain(facts: ImageFacts) -> dict[str, Any]:
+    return {n: v for n, v in dataclasses.asdict(facts).items() if v is not None}
+
+
+def _facts(facts: Any) -> ImageFacts:
     """Check the types and ranges of facts; the ledger must be able to hold them."""
     for name, value in _of_type(facts, dict).items():
-        kind, most = _FACTS[name]
-        size = _of_type(value, kind)
-        if kind is str:
+        size = _of_type(value, _FACT_TYPES[name])
+        if isinstance(value, str):
             size = len(value) if value.isprintable() else -1
-        if not 0 <= size <= most:
+        if not 0 <= size <= _MOST[name]:
             raise ValueError(name)
-    return facts
+    return ImageFacts(**facts)
 
 
 def _counts(counts: Any, preprocessings: Sequence[PreprocessingConfig]) -> _Counts:

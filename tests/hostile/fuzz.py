@@ -147,11 +147,11 @@ def _wrong_with(preparation: Preparation) -> str | None:
     facts = preparation.facts
     [patches] = preparation.patches
     checks = {
-        "format": facts["format"] in (*ALLOWED_FORMATS, "MPO"),
-        "pixels": 1 <= facts["width"] * facts["height"] <= _DECODE.max_pixels,
-        "orientation": 1 <= facts["orientation"] <= 8,
-        "frames": facts["frames"] >= 1,
-        "tokens": patches.token_count == facts["tokens"] >= 1,
+        "format": facts.format in (*ALLOWED_FORMATS, "MPO"),
+        "pixels": 1 <= facts.width * facts.height <= _DECODE.max_pixels,
+        "orientation": 1 <= facts.orientation <= 8,
+        "frames": facts.frames >= 1,
+        "tokens": patches.token_count == facts.tokens >= 1,
         "values": bool((abs(patches.normalized()) <= 1.001).all()),
     }
     broken = [name for name, holds in checks.items() if not holds]

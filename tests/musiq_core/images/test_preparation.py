@@ -11,6 +11,7 @@ from musiq_core.config import PreprocessingConfig
 from musiq_core.images.patches import count_tokens, extract_patches
 from musiq_core.images.preparation import PreparationConfig, fitting_size, prepare
 from schemas.failures import ImageFailure
+from schemas.image_facts import ImageFacts
 
 MULTI, SINGLE = PreprocessingConfig(), PreprocessingConfig(scales=())
 BOTH = PreparationConfig(preprocessings=(MULTI, SINGLE))
@@ -26,15 +27,15 @@ def test_every_preprocessing_gets_the_patches_of_the_decoded_photo():
     for config, patches in zip(BOTH.preprocessings, preparation.patches, strict=True):
         expected = extract_patches(pixels, config)
         np.testing.assert_array_equal(patches.normalized(), expected.normalized())
-    assert preparation.facts == {
-        "format": "PNG",
-        "width": 90,
-        "height": 70,
-        "frames": 1,
-        "orientation": 1,
-        "tokens": tokens(70, 90),
-        "shrink_factor": 1.0,
-    }
+    assert preparation.facts == ImageFacts(
+        format="PNG",
+        width=90,
+        height=70,
+        frames=1,
+        orientation=1,
+        tokens=tokens(70, 90),
+        shrink_factor=1.0,
+    )
 
 
 @given(st.integers(64, 5000), st.integers(64, 5000), st.integers(194, 3000))
@@ -63,9 +64,9 @@ def test_a_cap_shrinks_with_an_antialiased_filter_and_says_so():
         preparation.patches[0].normalized(), expected.normalized()
     )
     facts = preparation.facts
-    assert (facts["width"], facts["height"]) == (900, 600)
-    assert facts["shrink_factor"] == width / 900
-    assert facts["tokens"] == expected.token_count <= 400
+    assert (facts.width, facts.height) == (900, 600)
+    assert facts.shrink_factor == width / 900
+    assert facts.tokens == expected.token_count <= 400
 
 
 def test_a_photo_within_the_cap_stays_as_it_is():
@@ -87,4 +88,4 @@ def test_a_shape_that_fails_says_what_it_was():
     with pytest.raises(ImageFailure) as caught:
         prepare(encoded(noise(1, 1000)), BOTH)
     assert caught.value.failure == "unsupported_shape"
-    assert caught.value.facts["height"] == 1
+    assert caught.value.facts.height == 1

@@ -1,6 +1,7 @@
 """Whatever a decode child sends, the parent gets an image, a failure or a clear no."""
 
 import contextlib
+import dataclasses
 import json
 
 import numpy as np
@@ -19,6 +20,7 @@ from pipelines.decoding.answers import (
 )
 from pipelines.decoding.messages import pack_length
 from schemas.failures import Failure, ImageFailure
+from schemas.image_facts import ImageFacts
 
 FORMS = (
     PreprocessingConfig(scales=(16,), patch_size=8),
@@ -27,6 +29,7 @@ FORMS = (
 )
 IMAGE = prepare(encoded(noise(20, 28)), PreparationConfig(preprocessings=FORMS))
 ANSWER = b"".join(bytes(part) for part in pack_preparation(IMAGE, FORMS))
+FACTS = dataclasses.asdict(IMAGE.facts)
 COUNTS = [[len(form.resized), len(form.native)] for form in IMAGE.patches]
 
 
@@ -65,25 +68,26 @@ def test_an_image_arrives_as_it_was():
 
 
 def test_a_failure_arrives_as_it_was():
-    failure = ImageFailure(Failure.TOO_LARGE, "too many pixels", {"width": 7})
+    failure = ImageFailure(Failure.TOO_LARGE, "too many pixels", ImageFacts(width=7))
     with pytest.raises(ImageFailure, match="too many pixels") as caught:
         unpack(pack_failure(failure))
     assert caught.value.failure is Failure.TOO_LARGE
-    assert caught.value.facts == {"width": 7}
+    assert caught.value.facts == ImageFacts(width=7)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"facts": {**IMAGE.facts, "width": "wide"}},
-        {"facts": {**IMAGE.facts, "width": 2**31}},
-        {"facts": {**IMAGE.facts, "height": -1}},
-        {"facts": {**IMAGE.facts, "frames": True}},
-        {"facts": {**IMAGE.facts, "orientation": 300}},
-        {"facts": {**IMAGE.facts, "format": "JPEG\nforged"}},
-        {"facts": {**IMAGE.facts, "format": ["J"]}},
-        {"facts": {**IMAGE.facts, "shrink_factor": float("nan")}},
-        {"facts": {**IMAGE.facts, "status": "scored"}},
+        {"facts": {**FACTS, "width": "wide"}},
+        {"facts": {**FACTS, "width": 2**31}},
+        {"facts": {**FACTS, "height": -1}},
+        {"facts": {**FACTS, "frames": True}},
+        {"facts": {**FACTS, "orientation": 300}},
+        {"facts": {**FACTS, "format": "JPEG\nforged"}},
+        {"facts": {**FACTS, "format": ["J"]}},
+        {"facts": {**FACTS, "shrink_factor": float("nan")}},
+        {"facts": {**FACTS, "tokens": None}},
+        {"facts": {**FACTS, "status": "scored"}},
         {"facts": {}},
         {"facts": []},
         {"counts": COUNTS[:2]},
@@ -98,7 +102,7 @@ def test_a_failure_arrives_as_it_was():
     ],
 )
 def test_a_header_without_sense_is_refused(changes):
-    header = {"facts": IMAGE.facts, "counts": COUNTS}
+    header = {"facts": FACTS, "counts": COUNTS}
     assert isinstance(unpack(with_header(header)), Preparation)
     with pytest.raises(AnswerError):
         unpack(with_header(header | changes))

@@ -79,7 +79,7 @@ def test_the_child_prepares_as_we_would(decoder, file_format):
     data = encoded(noise(50, 70), file_format, **options)
     theirs = decoder.prepare(data)
     assert_equal(theirs, prepare(data, CONFIG))
-    assert theirs.facts["format"] == file_format
+    assert theirs.facts.format == file_format
 
 
 def test_the_child_shrinks_as_we_would():
@@ -89,14 +89,14 @@ def test_the_child_shrinks_as_we_would():
     theirs = decoder.prepare(data)
     decoder.close()
     assert_equal(theirs, prepare(data, config))
-    assert theirs.facts["shrink_factor"] < 1
+    assert theirs.facts.shrink_factor < 1
 
 
 def test_a_failure_brings_what_was_found_out_before(decoder):
     with pytest.raises(ImageFailure) as caught:
         decoder.prepare(encoded(noise(1, 1000)))
     assert caught.value.failure == "unsupported_shape"
-    assert caught.value.facts["width"] == 1000
+    assert caught.value.facts.width == 1000
 
 
 def test_bad_inputs_end_as_they_would_here(decoder):

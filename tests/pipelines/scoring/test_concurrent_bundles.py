@@ -5,17 +5,16 @@ import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from apache_beam.utils.shared import Shared
 from helpers.make_images import encoded, noise
-from helpers.scoring_runs import tiny_run
 from helpers.tiny_models import TINY, tiny_model_file
 
 from musiq_core.images.preparation import PreparationConfig, prepare
 from pipelines.scoring import score
 from pipelines.scoring.configure import read_models
+from pipelines.scoring.device import Device
 from pipelines.scoring.fetch import FetchedImage
 from pipelines.scoring.prepare import prepare_image
-from pipelines.scoring.score import ScoreImages
+from pipelines.scoring.score import ScoreBatches
 from schemas.ledger import LedgerRow
 
 BUNDLES = 4
@@ -27,8 +26,7 @@ def new_do_fn(tmp_path):
     """Makes a DoFn as a worker does for every bundle processor: from its pickle."""
     model = tmp_path / "tiny.safetensors"
     model.write_bytes(tiny_model_file())
-    run = tiny_run(models=read_models([str(model)]))
-    pickled = pickle.dumps(ScoreImages(run, Shared()))
+    pickled = pickle.dumps(ScoreBatches(read_models([str(model)]), Device.CPU))
     return functools.partial(pickle.loads, pickled)
 
 
@@ -44,7 +42,7 @@ def bundle(seed: int) -> list:
     return images
 
 
-def scores_of(do_fn: ScoreImages, images: list) -> dict[str, float]:
+def scores_of(do_fn: ScoreBatches, images: list) -> dict[str, float]:
     do_fn.setup()
     do_fn.start_bundle()
     rows = [row for image in images for row in do_fn.process(image)]
