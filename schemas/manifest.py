@@ -4,11 +4,13 @@ import dataclasses
 import json
 from typing import Any
 
+from schemas.errors import MusiqError
+
 FORMAT = "musiq-manifest/1"
 FOLDER = "_manifests"
 
 
-class ManifestError(ValueError):
+class ManifestError(MusiqError, ValueError):
     """A manifest that cannot be read or whose counts do not add up."""
 
 

@@ -18,6 +18,7 @@ from flax.traverse_util import unflatten_dict
 
 from musiq_core.config import ModelConfig, PreprocessingConfig
 from musiq_core.network.model import parameter_shapes
+from schemas.errors import MusiqError
 from schemas.model_card import ModelCard, ModelCardError
 
 _METADATA_KEY = "musiq"
@@ -27,7 +28,7 @@ _UNSIGNED = b"0" * 64
 _LISTED_NAMES = 5
 
 
-class ModelFileError(ValueError):
+class ModelFileError(MusiqError, ValueError):
     """A model file that must not be used; the message says what is wrong with it."""
 
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.storage import StorageError, join, storage_for
+from schemas.errors import MusiqError
 from schemas.manifest import (
     FOLDER,
     LedgerFile,
@@ -19,7 +20,7 @@ from schemas.manifest import (
 _MANIFEST_MAX_BYTES = 2**30
 
 
-class LedgerFolderError(Exception):
+class LedgerFolderError(MusiqError):
     """A folder that is no ledger, or a ledger that somebody else changed meanwhile."""
 
 

@@ -4,8 +4,10 @@ import dataclasses
 import math
 from collections.abc import Iterable
 
+from schemas.errors import MusiqError
 
-class ReleaseError(Exception):
+
+class ReleaseError(MusiqError):
     """A release that cannot be prepared as it lies there; one line says why."""
 
 

@@ -10,6 +10,7 @@ from pipelines.preparing.labels import ReleaseError
 from pipelines.preparing.plan import SHARD_SUFFIX, PlanFacts
 from pipelines.preparing.write import ShardSummary
 from pipelines.storage import join, storage_for
+from schemas.errors import MusiqError
 from schemas.training_dataset import (
     FILE_NAME,
     TrainingDataset,
@@ -22,7 +23,7 @@ _CARD_MAX_BYTES = 2**26
 _TEMPORARY = ".musiq-"
 
 
-class LostShardsError(Exception):
+class LostShardsError(MusiqError):
     """Not every planned shard was written."""
 
 

@@ -10,9 +10,10 @@ from musiq_core.programs.bucketed.scorer import BucketedScorer
 from musiq_core.programs.packed.scorer import PackedScorer
 from musiq_core.programs.scorer import Scorer
 from musiq_core.programs.self_test import BFLOAT16_TOLERANCE, TOLERANCE
+from schemas.errors import MusiqError
 
 
-class DeviceError(Exception):
+class DeviceError(MusiqError):
     """A worker does not have the device that the run was told to use."""
 
 

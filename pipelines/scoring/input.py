@@ -5,8 +5,10 @@ import enum
 
 import pyarrow as pa
 
+from schemas.errors import MusiqError
 
-class InputError(ValueError):
+
+class InputError(MusiqError, ValueError):
     """An input that cannot be listed; one line says which and what would help."""
 
 

@@ -15,6 +15,7 @@ from pipelines.scoring.listing import ListingCounts, require_whole_listing
 from pipelines.scoring.plan import PlanCounts, Vanished
 from pipelines.scoring.score_quantiles import score_quantiles
 from pipelines.scoring.write import ShardSummary, shard_count_for
+from schemas.errors import MusiqError
 from schemas.manifest import Counts, CountsError, Manifest
 
 _BUDGET_IMAGES = 100
@@ -30,7 +31,7 @@ _VERSIONED_PACKAGES = (
 )
 
 
-class FailureBudgetError(Exception):
+class FailureBudgetError(MusiqError):
     """Too many images failed for the rest to be trusted."""
 
 

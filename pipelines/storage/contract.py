@@ -5,10 +5,11 @@ import datetime
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
+from schemas.errors import MusiqError
 from schemas.failures import Failure, ImageFailure
 
 
-class StorageError(Exception):
+class StorageError(MusiqError):
     """A store cannot do what the program needs; one line says what, where and why."""
 
     def __str__(self) -> str:
