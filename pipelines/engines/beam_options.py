@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.quiet_beam import no_log_warnings
+from pipelines.heavy_imports import no_log_warnings
 from schemas.errors import UsageError
 from schemas.programs import flags_of, refuse_unknown
 

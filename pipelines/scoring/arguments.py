@@ -178,10 +178,9 @@ def _run(args: argparse.Namespace, rest: list[str]) -> int:
             "`musiq models inspect builtin` tells what it is good for",
             file=sys.stderr,
         )
-    from pipelines.engines.embedded.compilation_cache import use_compilation_cache
+    from pipelines.heavy_imports import before_heavy_imports
 
-    use_compilation_cache()
-    from pipelines import quiet_beam  # noqa: F401 - before other imports of Beam
+    before_heavy_imports()
     from pipelines.scoring import command
 
     return command.run(args, rest)
