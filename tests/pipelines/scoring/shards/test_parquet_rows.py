@@ -8,7 +8,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from helpers.make_shards import HUGGING_FACE, write_hugging_face
 
 from pipelines.engines.beam_options import parse_beam_options
-from pipelines.engines.runners import make_runner
+from pipelines.engines.embedded.runner import embedded_runner
 from pipelines.scoring.fetch import fetch_rows
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.inputs import list_input, resolve_inputs
@@ -111,6 +111,6 @@ def test_rows_of_a_group_are_gathered_and_other_refs_pass(path):
     expected = [*others, ParquetRows(refs=tuple(found[:3]))]
     expected.append(ParquetRows(refs=tuple(found[3:])))
     options = parse_beam_options("test", [], set())
-    with beam.Pipeline(make_runner(options, workers=1), options) as pipeline:
+    with beam.Pipeline(embedded_runner(options, workers=1), options) as pipeline:
         gathered = gather_rows(pipeline | beam.Create([*reversed(found), *others]))
         assert_that(gathered, equal_to(expected))
