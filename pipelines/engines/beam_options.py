@@ -8,7 +8,7 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.quiet_beam import no_log_warnings
+from pipelines.heavy_imports import no_log_warnings
 from schemas.command_line import refuse_unknown
 from schemas.errors import UsageError
 from schemas.plain import to_plain

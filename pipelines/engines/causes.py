@@ -1,7 +1,10 @@
 """Why a job failed, from what its runner raised."""
 
+import dataclasses
 import re
 from collections.abc import Iterator
+
+from schemas.errors import MusiqError
 
 # Named, because not every installation has the packages that define them.
 _REFUSALS = {
@@ -10,30 +13,55 @@ _REFUSALS = {
 }
 
 
-def one_line_cause(
-    error: BaseException, known: tuple[type[Exception], ...]
-) -> str | None:
-    """Return the message of the known error that made a job fail, if there is one.
+@dataclasses.dataclass(frozen=True)
+class KnownCause:
+    """An error that users can do something about.
+
+    Attributes:
+      kind: Its class.
+      line: Its message.
+    """
+
+    kind: type[MusiqError]
+    line: str
+
+
+def known_cause(error: BaseException) -> KnownCause | None:
+    """Return the error meant for users that made a job fail, if there is one.
 
     Args:
       error: What the runner raised: the error itself, one that it caused, or one whose
         text holds a worker's traceback.
-      known: Errors whose one-line messages are meant for users.
     """
     for cause in _causes(error):
-        if isinstance(cause, known):
-            return _without_step(str(cause))
-    names = "|".join(re.escape(f"{k.__module__}.{k.__qualname__}") for k in known)
-    lines = re.findall(rf"^(?:{names}): (.+)$", str(error), re.MULTILINE)
-    return _without_step(lines[-1]) if lines else None
+        if isinstance(cause, MusiqError):
+            return KnownCause(type(cause), _without_step(str(cause)))
+    kinds = {_full_name(kind): kind for kind in _family(MusiqError)}
+    names = "|".join(map(re.escape, kinds))
+    found = re.findall(rf"^({names}): (.+)$", str(error), re.MULTILINE)
+    if not found:
+        return None
+    name, line = found[-1]
+    return KnownCause(kinds[name], _without_step(line))
 
 
 def refusal(error: BaseException) -> str | None:
     """Return why the service of an engine did not take a job, if that is why."""
     for cause in _causes(error):
-        if _REFUSALS & {f"{k.__module__}.{k.__qualname__}" for k in type(cause).mro()}:
+        if _REFUSALS & set(map(_full_name, type(cause).mro())):
             return " ".join(str(cause).split())
     return None
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether a job ended because its program was told to stop.
+
+    In the one process of a job without workers the interrupt can fall into a step. Beam
+    then raises another error, whose text begins with the name of what it has caught.
+    """
+    return isinstance(error, KeyboardInterrupt) or str(error).startswith(
+        KeyboardInterrupt.__name__
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -41,6 +69,17 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while cause is not None:
         yield cause
         cause = cause.__cause__ or cause.__context__
+
+
+def _family(kind: type[MusiqError]) -> Iterator[type[MusiqError]]:
+    """Yield a class and all that derive from it, however far, as far as imported."""
+    yield kind
+    for derived in kind.__subclasses__():
+        yield from _family(derived)
+
+
+def _full_name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _without_step(message: str) -> str:

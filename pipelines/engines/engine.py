@@ -69,8 +69,3 @@ def engine_of(options: PipelineOptions) -> Engine:
     runner = options.view_as(StandardOptions).runner or ""
     name = runner.rpartition(".")[2].lower().removesuffix("runner")
     return _BY_NAME.get(name, Engine.OTHER)
-
-
-def is_embedded(options: PipelineOptions) -> bool:
-    """Whether the job runs in processes that this one starts and waits for."""
-    return engine_of(options) is Engine.EMBEDDED

@@ -1,5 +1,6 @@
 """Beam's job service, which other engines than the embedded one are reached through."""
 
+import logging
 import re
 import socket
 
@@ -46,6 +47,17 @@ def wait_without_limit(options: PipelineOptions) -> None:
     portable = options.view_as(PortableOptions)
     if portable.job_server_timeout == _beams_own_limit():
         portable.job_server_timeout = _NO_LIMIT_SECONDS
+
+
+def silence_job_service() -> None:
+    """Log nothing that a job service says; failures come as exceptions, said better."""
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    logging.getLogger().addFilter(_is_no_job_message)
+
+
+def _is_no_job_message(record: logging.LogRecord) -> bool:
+    """Drop what a job service says of a job, which Beam gives to the root logger."""
+    return record.module != "portable_runner"
 
 
 def _beams_own_limit() -> int:

@@ -1,12 +1,10 @@
 """The runner object of each engine."""
 
-import logging
-
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.runner import PipelineRunner, create_runner
 
 from pipelines.engines.embedded.runner import embedded_runner
-from pipelines.engines.engine import Engine, engine_of
+from pipelines.engines.engine import Engine
 from schemas.errors import UsageError
 
 _WHY_NOT_DASK = (
@@ -16,32 +14,25 @@ _WHY_NOT_DASK = (
 )
 
 
-def make_runner(options: PipelineOptions, *, workers: int) -> PipelineRunner:
+def make_runner(
+    engine: Engine, options: PipelineOptions, *, workers: int
+) -> PipelineRunner:
     """Return the runner that the options name.
 
     Args:
-      options: Beam's options; `runner` chooses, embedded is the default.
+      engine: The engine that they mean by it.
+      options: Beam's options.
       workers: Local processes of the embedded engine; with 1 the job runs in this one.
 
     Raises:
       UsageError: If the runner is unknown, not installed, or would lose data.
     """
-    engine = engine_of(options)
     if engine is Engine.EMBEDDED:
         return embedded_runner(options, workers)
     if engine is Engine.DASK:
         raise UsageError(_WHY_NOT_DASK)
-    # Their failures come as exceptions, which say it better.
-    if engine in (Engine.PRISM, Engine.FLINK):
-        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
-        logging.getLogger().addFilter(_is_no_job_message)
     name = options.view_as(StandardOptions).runner
     try:
         return create_runner(name)
     except (ImportError, ValueError, AttributeError) as error:
         raise UsageError(f"--runner {name} cannot be used: {error}") from error
-
-
-def _is_no_job_message(record: logging.LogRecord) -> bool:
-    """Drop what a job service says of a job, which Beam gives to the root logger."""
-    return record.module != "portable_runner"

@@ -79,7 +79,9 @@ def _expected(name: DataSetName) -> str:
 
 
 def _run(request: PreparingRequest, rest: list[str]) -> int:
-    from pipelines import quiet_beam  # noqa: F401 - before other imports of Beam
+    from pipelines.heavy_imports import before_heavy_imports
+
+    before_heavy_imports()
     from pipelines.preparing import command
 
     return command.run(request, rest)

@@ -1,45 +1,39 @@
 """`musiq prepare`: from arguments to a job, and from its card to a summary."""
 
-import contextlib
 import dataclasses
+import functools
 import importlib.util
 import json
 import os
 import sys
 import time
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
-import apache_beam as beam
-
 from pipelines.engines.beam_options import parse_beam_options
-from pipelines.engines.causes import one_line_cause
-from pipelines.engines.embedded.runner import is_worker_death, limit_to_one_thread
-from pipelines.engines.engine import JobFacts, engine_of
-from pipelines.engines.follow import follow_job
-from pipelines.engines.require_engine import require_engine
-from pipelines.engines.runners import make_runner
+from pipelines.engines.engine import JobFacts
+from pipelines.engines.job import Endings, Job
 from pipelines.preparing.arguments import PREPARE, PreparingRequest
 from pipelines.preparing.config import PreparingConfig
 from pipelines.preparing.datasets import DATA_SETS
 from pipelines.preparing.flow import prepare_data_set
 from pipelines.preparing.labels import LabelScale, ReleaseError
 from pipelines.preparing.plan import PlanFacts, plan_shards
-from pipelines.preparing.publish import (
-    LostShardsError,
-    card_of,
-    read_card,
-    require_same,
-)
-from pipelines.preparing.show_shards import show_shards
-from pipelines.storage import StorageError, resolve
+from pipelines.preparing.publish import card_of, read_card, require_same
+from pipelines.preparing.shard_progress import WORDING, shard_counter
+from pipelines.progress import show_progress
+from pipelines.storage import resolve
 from schemas.errors import UsageError
 from schemas.text import printable
 from schemas.training_dataset import TrainingDataset
 from schemas.training_example import SPLITS
 
-_KNOWN_ERRORS = (LostShardsError, StorageError)
+_ENDINGS = Endings(
+    interrupted="interrupted; nothing was published",
+    worker_died="a worker process died, perhaps for want of memory; nothing was "
+    "published. Run again, with fewer --workers or --examples_per_shard",
+    exit_codes={ReleaseError: 2},
+)
 _NAMES_SHOWN = 3
 
 
@@ -48,29 +42,24 @@ def run(request: PreparingRequest, rest: list[str]) -> int:
     options = parse_beam_options(rest, PREPARE.flag_names)
     started = time.monotonic()
     config, shards = build_config(request)
-    engine = engine_of(options)
-    require_engine(
-        options,
-        JobFacts(
-            pipeline="musiq-prepare",
-            output=config.output,
-            uris=(config.input, config.output),
-        ),
+    facts = JobFacts(
+        pipeline="musiq-prepare",
+        output=config.output,
+        uris=(config.input, config.output),
     )
-    if engine.is_on_this_machine:
-        limit_to_one_thread()
-    runner = make_runner(options, workers=request.workers or os.cpu_count() or 1)
-    pipeline = beam.Pipeline(runner, options)
-    prepare_data_set(pipeline, config)
-    try:
-        with contextlib.ExitStack() as stack:
-            if engine.is_on_this_machine and not config.is_published:
-                stack.enter_context(show_shards(config.output, shards))
-            follow_job("musiq prepare", options, pipeline.run())
-    except (Exception, KeyboardInterrupt) as error:
-        return _report_failure(error)
-    if engine.is_submitted:
-        return 0
+    job = Job("musiq prepare", options, facts)
+    job.check()
+    display = None
+    if job.engine.is_on_this_machine and not config.is_published:
+        display = show_progress(shard_counter(config.output, shards), WORDING)
+    outcome = job.run(
+        functools.partial(prepare_data_set, config=config),
+        _ENDINGS,
+        workers=request.workers,
+        display=display,
+    )
+    if not outcome.is_done:
+        return outcome.exit_code
     card = read_card(config.output)
     assert card is not None
     _show(card, config, seconds=time.monotonic() - started, as_json=request.json)
@@ -175,24 +164,3 @@ def _left_out(what: str, left_out: Mapping[str, Any]) -> str:
     return f"{left_out['count']:,} {images} {what}: {names}{more}" + (
         f" ({why})" if why else ""
     )
-
-
-def _report_failure(error: BaseException) -> int:
-    """Say why the job failed: one line if it is a known cause, else everything."""
-    if isinstance(error, KeyboardInterrupt) or str(error).startswith("KeyboardInt"):
-        print("musiq prepare: interrupted; nothing was published", file=sys.stderr)
-        return 1
-    if refused := one_line_cause(error, (ReleaseError,)):
-        print(f"musiq prepare: error: {printable(refused)}", file=sys.stderr)
-        return 2
-    cause = one_line_cause(error, _KNOWN_ERRORS)
-    if is_worker_death(error):
-        cause = (
-            "a worker process died, perhaps for want of memory; nothing was published. "
-            "Run again, with fewer --workers or --examples_per_shard"
-        )
-    if cause is None:
-        traceback.print_exception(error)
-        cause = "the job failed, see the traceback above; nothing was published"
-    print(f"musiq prepare: error: {printable(cause)}", file=sys.stderr)
-    return 1

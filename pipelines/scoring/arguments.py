@@ -21,10 +21,9 @@ _LIST = r"\[\s*\"[^\"]+\"(\s*,\s*\"[^\"]+\")*\s*\]"
 
 
 def _run(config: ScoringConfig, rest: list[str]) -> int:
-    from pipelines.engines.embedded.compilation_cache import use_compilation_cache
+    from pipelines.heavy_imports import before_heavy_imports
 
-    use_compilation_cache()
-    from pipelines import quiet_beam  # noqa: F401 - before other imports of Beam
+    before_heavy_imports()
     from pipelines.scoring import command
 
     return command.run(config, rest)

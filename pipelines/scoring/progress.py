@@ -3,30 +3,17 @@
 Every worker has a file of its own, so nothing is shared and nothing is locked.
 """
 
-import dataclasses
+import contextlib
 import os
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines.progress import Progress, Wording
 from schemas.ledger import LedgerRow
 
+WORDING = Wording(first="listing inputs", unit="images")
 _NEW = ".new"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Progress:
-    """What a run has done so far.
-
-    Attributes:
-      planned: Images to score; all of them are planned before the first is scored.
-      done: Finished images, scored or failed.
-      failed: Failed images among them.
-    """
-
-    planned: int
-    done: int
-    failed: int
 
 
 class ProgressCounter:
@@ -62,13 +49,15 @@ def clear_progress(folder: str) -> None:
 
 
 def read_progress(folder: str) -> Progress:
-    """Sum up the counts of all workers."""
-    counts = [
-        [int(number) for number in file.read_text().split()]
-        for file in Path(folder).iterdir()
-        if file.suffix != _NEW
-    ]
-    planned, done, failed = (
-        (sum(c) for c in zip(*counts, strict=True)) if counts else (0, 0, 0)
-    )
-    return Progress(planned=planned, done=done, failed=failed)
+    """Sum up the counts of all workers.
+
+    All images are planned before the first is scored, so the total does not grow.
+    """
+    totals = [0, 0, 0]
+    for file in Path(folder).iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the job starts again
+            if file.suffix != _NEW:
+                counts = map(int, file.read_text().split())
+                totals = [t + c for t, c in zip(totals, counts, strict=True)]
+    planned, done, failed = totals
+    return Progress(total=planned, done=done, failed=failed)

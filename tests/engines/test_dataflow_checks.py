@@ -19,7 +19,7 @@ from pipelines.engines.dataflow.checks import job_name_of
 from pipelines.engines.dataflow.labels import add_labels, add_model_label
 from pipelines.engines.dataflow.workers import apply_profile, profile_for
 from pipelines.engines.engine import JobFacts
-from pipelines.engines.require_engine import require_engine
+from pipelines.engines.job import Job
 from schemas.errors import UsageError
 
 JOB = JobFacts(
@@ -43,7 +43,7 @@ def options_with(**changes) -> PipelineOptions:
 
 def refusal_of(job: JobFacts = JOB, **changes) -> str:
     with pytest.raises(UsageError) as raised:
-        require_engine(options_with(**changes), job)
+        Job("musiq score", options_with(**changes), job).check()
     assert "\n" not in str(raised.value)
     return str(raised.value)
 
@@ -109,7 +109,7 @@ def test_the_service_is_asked_whether_project_region_and_access_are_right(
     def told(**changes):
         return refusal_of(dataflow_endpoint=dataflow.endpoint, **changes)
 
-    require_engine(options_with(dataflow_endpoint=dataflow.endpoint), JOB)
+    Job("musiq score", options_with(dataflow_endpoint=dataflow.endpoint), JOB).check()
     assert "no such project or region" in told(project="another-project")
     assert "no such project or region" in told(region="europe-west9")
     dataflow.refusal = 403
@@ -128,7 +128,7 @@ def test_missing_credentials_are_told_at_once(bucket, dataflow):
 def test_what_is_accepted_here_beams_own_validator_accepts(bucket, dataflow):
     """It checks nothing for an endpoint on this machine, so Google's is told it."""
     options = options_with(dataflow_endpoint=dataflow.endpoint)
-    require_engine(options, JOB)
+    Job("musiq score", options, JOB).check()
     google = options.view_as(GoogleCloudOptions)
     google.dataflow_endpoint = "https://dataflow.googleapis.com"
     assert PipelineOptionsValidator(options, DataflowRunner()).validate() == []

@@ -13,10 +13,14 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from pipelines.engines.beam_options import parse_beam_options
 from pipelines.engines.engine import JobFacts
 from pipelines.engines.flink import FlinkJobOptions
-from pipelines.engines.require_engine import require_engine
+from pipelines.engines.job import Job
 from schemas.errors import UsageError
 
-JOB = JobFacts(pipeline="musiq-score", output="/ledger", uris=("/ledger", "/photos"))
+FACTS = JobFacts(pipeline="musiq-score", output="/ledger", uris=("/ledger", "/photos"))
+
+
+def check(options: PipelineOptions) -> None:
+    Job("musiq score", options, FACTS).check()
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +50,12 @@ def good(endpoint) -> dict[str, str]:
 
 def options_with(told: dict) -> PipelineOptions:
     flags = [f"--{name}={value}" for name, value in told.items() if value is not None]
-    return parse_beam_options("musiq score", ["--runner=FlinkRunner", *flags], [])
+    return parse_beam_options(["--runner=FlinkRunner", *flags], [])
 
 
 def refusal_of(told: dict) -> str:
     with pytest.raises(UsageError) as raised:
-        require_engine(options_with(told), JOB)
+        check(options_with(told))
     assert "\n" not in str(raised.value)
     return str(raised.value)
 
@@ -98,7 +102,7 @@ def test_workers_and_addresses_that_cannot_be_right_are_told(good, changes, mess
     ],
 )
 def test_every_way_to_say_where_workers_come_from_is_taken(good, workers):
-    require_engine(options_with(good | workers), JOB)
+    check(options_with(good | workers))
 
 
 def test_a_job_server_that_does_not_answer_is_told(good, nobody):
@@ -126,7 +130,7 @@ def cluster(good, endpoint, tmp_path) -> dict:
 
 
 def test_a_job_server_that_could_not_be_started_is_told(cluster, nobody):
-    require_engine(options_with(cluster), JOB)
+    check(options_with(cluster))
     for changes, message in [
         ({"flink_master": nobody}, f"--flink_master {nobody}: nobody listens there"),
         ({"flink_master": "cluster"}, "--flink_master cluster is no HOST:PORT"),
@@ -141,12 +145,12 @@ def test_no_java_is_needed_where_the_cluster_takes_the_jar(cluster):
     told = cluster | {"job_server_java_launcher": "no-java"}
     flags = [f"--{name}={value}" for name, value in told.items() if value is not None]
     arguments = ["--runner=FlinkRunner", "--flink_submit_uber_jar", *flags]
-    require_engine(parse_beam_options("musiq score", arguments, []), JOB)
+    check(parse_beam_options(arguments, []))
 
 
 def test_a_version_that_beam_has_no_job_server_for_is_refused(good):
     for version in FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS:
-        require_engine(options_with(good | {"flink_version": version}), JOB)
+        check(options_with(good | {"flink_version": version}))
     with pytest.raises(UsageError) as raised:
         options_with(good | {"flink_version": "1.17"})
     assert "--flink_version: invalid choice: '1.17' (choose from" in str(raised.value)
@@ -159,14 +163,14 @@ def sent_to_the_job_server(options: PipelineOptions) -> dict:
 
 def test_bundles_last_long_enough_for_full_batches_unless_told_otherwise(good):
     options = options_with(good)
-    require_engine(options, JOB)
+    check(options)
     sent = sent_to_the_job_server(options)
     assert int(sent["beam:option:max_bundle_time_mills:v1"]) >= 60_000
     assert "beam:option:max_bundle_size:v1" not in sent
     assert sent["beam:option:parallelism:v1"] == "4"
     told = good | {"max_bundle_time_mills": "5", "max_bundle_size": "7"}
     options = options_with(told)
-    require_engine(options, JOB)
+    check(options)
     sent = sent_to_the_job_server(options)
     assert sent["beam:option:max_bundle_time_mills:v1"] == "5"
     assert sent["beam:option:max_bundle_size:v1"] == "7"
@@ -174,33 +178,33 @@ def test_bundles_last_long_enough_for_full_batches_unless_told_otherwise(good):
 
 def test_flink_may_restart_the_job_unless_told_otherwise(good):
     options = options_with(good)
-    require_engine(options, JOB)
+    check(options)
     sent = sent_to_the_job_server(options)
     assert int(sent["beam:option:number_of_execution_retries:v1"]) > 0
     options = options_with(good | {"number_of_execution_retries": "0"})
-    require_engine(options, JOB)
+    check(options)
     sent = sent_to_the_job_server(options)
     assert sent["beam:option:number_of_execution_retries:v1"] == "0"
 
 
 def test_flinks_options_are_not_sent_to_other_engines():
-    options = parse_beam_options("musiq score", [], [])
-    require_engine(options, JOB)
+    options = parse_beam_options([], [])
+    check(options)
     assert options.view_as(FlinkJobOptions).max_bundle_time_mills is None
 
 
 def test_a_job_may_take_longer_than_beams_limit_for_one_request(good):
     options = options_with(good)
-    require_engine(options, JOB)
+    check(options)
     assert options.view_as(PortableOptions).job_server_timeout > 30 * 24 * 3600
     options = options_with(good | {"job_server_timeout": "60"})
-    require_engine(options, JOB)
+    check(options)
     assert options.view_as(PortableOptions).job_server_timeout == 60
 
 
 def test_a_cluster_may_be_left_with_its_own_parallelism_but_is_named(good, capsys):
-    require_engine(options_with(good), JOB)
+    check(options_with(good))
     assert capsys.readouterr().err == ""
-    require_engine(options_with(good | {"parallelism": None}), JOB)
+    check(options_with(good | {"parallelism": None}))
     [line] = capsys.readouterr().err.splitlines()
     assert "--parallelism" in line

@@ -15,7 +15,7 @@ from helpers.make_images import write_images
 from helpers.tiny_models import tiny_model_file
 
 from pipelines.cli import build_parser
-from pipelines.engines.runners import make_runner
+from pipelines.engines.embedded.runner import embedded_runner
 from pipelines.scoring.configure import start_run
 from pipelines.scoring.flow import score_photos
 from schemas.command_line import parse_arguments
@@ -36,7 +36,7 @@ def run(tmp_path):
 
 def built(run) -> beam.Pipeline:
     options = PipelineOptions([])
-    pipeline = beam.Pipeline(make_runner(options, workers=1), options)
+    pipeline = beam.Pipeline(embedded_runner(options, workers=1), options)
     score_photos(pipeline, run)
     return pipeline
 

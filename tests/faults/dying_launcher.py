@@ -7,15 +7,15 @@ import sys
 from faults.kill_point import KillPoint, arm
 from faults.small_files import ROWS_PER_SHARD, write_small_files
 
-from pipelines.engines.embedded.compilation_cache import use_compilation_cache
+from pipelines.heavy_imports import before_heavy_imports
 
 DYING_WORKERS = "DYING_WORKERS"
 
 
 def main() -> int:
     """Run the command; with DYING_WORKERS set it is a worker that dies."""
-    use_compilation_cache()  # before JAX is imported
-    from pipelines import cli, quiet_beam  # noqa: F401
+    before_heavy_imports()
+    from pipelines import cli
 
     write_small_files()
     if os.environ.get(DYING_WORKERS):

@@ -7,7 +7,7 @@ from faults.kill_point import KillPoint, arm
 from faults.small_files import write_small_files
 
 from pipelines.engines.embedded import worker as embedded_worker
-from pipelines.engines.embedded.compilation_cache import use_compilation_cache
+from pipelines.heavy_imports import before_heavy_imports
 
 ONCE_FILE = "DIE_ONCE_FILE"
 
@@ -22,7 +22,7 @@ def is_first() -> bool:
 
 
 if __name__ == "__main__":
-    use_compilation_cache()  # before JAX is imported
+    before_heavy_imports()
     write_small_files()
     arm(
         KillPoint.from_environment(),

@@ -9,7 +9,7 @@ from apache_beam.testing.util import assert_that, equal_to
 
 from pipelines.dofns import AheadDoFn, BundleDoFn
 from pipelines.engines.beam_options import parse_beam_options
-from pipelines.engines.runners import make_runner
+from pipelines.engines.embedded.runner import embedded_runner
 from pipelines.read_ahead import ReadAhead
 
 
@@ -39,8 +39,8 @@ class Double(AheadDoFn[int, int]):
 
 @pytest.fixture
 def pipeline():
-    options = parse_beam_options("test", [], set())
-    return beam.Pipeline(make_runner(options, workers=1), options)
+    options = parse_beam_options([], [])
+    return beam.Pipeline(embedded_runner(options, workers=1), options)
 
 
 def test_what_is_held_back_comes_at_the_end_of_its_bundle(pipeline):

@@ -3,6 +3,7 @@
 import ast
 import datetime
 import re
+from collections.abc import Mapping
 
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
@@ -35,7 +36,7 @@ def add_labels(google: GoogleCloudOptions, job: JobFacts) -> None:
     google.labels = [f"{key}={value}" for key, value in labels.items()]
 
 
-def add_model_label(options: PipelineOptions, models: dict[str, str]) -> None:
+def add_model_label(options: PipelineOptions, models: Mapping[str, str]) -> None:
     """Say which models a job scores with; their digests by their names."""
     google = options.view_as(GoogleCloudOptions)
     text = "_".join(f"{name}-{digest[:8]}" for name, digest in models.items())

@@ -9,27 +9,30 @@ import shlex
 import subprocess
 import threading
 
-import grpc
-from apache_beam.portability import python_urns
 from apache_beam.portability.api import beam_fn_api_pb2, endpoints_pb2
 from apache_beam.runners.portability.fn_api_runner.worker_handlers import (
     ControlFuture,
     GrpcWorkerHandler,
-    WorkerHandler,
 )
 from google.protobuf import json_format, text_format
 
-WORKER_DEATH = "a worker process died"
+_DEATH = "a worker process died"
+_SIGNS_OF_DEATH = (_DEATH, "Channel closed prematurely")
 
 
-@WorkerHandler.register_environment(python_urns.SUBPROCESS_SDK, bytes)
+def is_worker_death(error: BaseException) -> bool:
+    """Whether a job failed because one of its worker processes ended."""
+    return isinstance(error, RuntimeError) and any(
+        sign in str(error) for sign in _SIGNS_OF_DEATH
+    )
+
+
 class WatchedWorkerHandler(GrpcWorkerHandler):
     """One worker process; once it has died, all requests to it are answered so."""
 
     def __init__(self, command, state, provision_info, grpc_server):
         super().__init__(state, provision_info, grpc_server)
         self._command = shlex.split(command.decode())
-        threading.excepthook = _without_connections
 
     def start_worker(self) -> None:
         """Start the process and watch it."""
@@ -79,12 +82,6 @@ def _answer(future: ControlFuture, code: int) -> None:
     future.set(
         beam_fn_api_pb2.InstructionResponse(
             instruction_id=future.instruction_id,
-            error=f"{WORKER_DEATH} (exit code {code})",
+            error=f"{_DEATH} (exit code {code})",
         )
     )
-
-
-def _without_connections(raised: threading.ExceptHookArgs) -> None:
-    """Print what ended a thread, but not that a worker's connection has ended."""
-    if not issubclass(raised.exc_type, grpc.RpcError):
-        threading.__excepthook__(raised)

@@ -8,15 +8,14 @@ import threading
 
 import grpc
 
-from pipelines import quiet_beam  # noqa: F401 - before other imports of Beam
-from pipelines.engines.embedded.compilation_cache import use_compilation_cache
+from pipelines.heavy_imports import before_heavy_imports
 
 
 def main() -> int:
     """Serve the runner until it closes the connection, or is gone."""
+    before_heavy_imports()
     from apache_beam.runners.worker import sdk_worker_main
 
-    use_compilation_cache()
     # Failures reach the launcher as the runner's exception, which says it better; when
     # the launcher is gone, nobody listens. Beam prints their tracebacks besides logging
     # them; what native code writes before it aborts still comes through.

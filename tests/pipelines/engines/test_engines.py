@@ -3,32 +3,30 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
 from pipelines.engines.beam_options import parse_beam_options
-from pipelines.engines.causes import one_line_cause
-from pipelines.engines.engine import Engine, JobFacts, engine_of, is_embedded
-from pipelines.engines.require_engine import require_engine
+from pipelines.engines.engine import Engine, JobFacts, engine_of
+from pipelines.engines.job import Job
 from pipelines.engines.runners import make_runner
-from pipelines.storage import StorageError
 from schemas.errors import UsageError
 
 
 @pytest.mark.parametrize("arguments", [[], ["--runner=DirectRunner"]])
 def test_the_default_and_direct_runner_mean_the_embedded_engine(arguments):
     options = PipelineOptions(arguments)
-    assert is_embedded(options)
-    runner = make_runner(options, workers=2)
+    engine = engine_of(options)
+    assert engine is Engine.EMBEDDED
+    runner = make_runner(engine, options, workers=2)
     assert type(runner) is FnApiRunner
 
 
 def test_workers_are_told_the_options():
     options = PipelineOptions(["--job_name=nightly"])
-    runner = make_runner(options, workers=2)
+    runner = make_runner(Engine.EMBEDDED, options, workers=2)
     told = runner._provision_info.provision_info.pipeline_options
     assert told["beam:option:job_name:v1"] == "nightly"
 
 
 def test_unknown_runners_are_told():
-    with pytest.raises(UsageError, match="--runner NoRunner cannot be used"):
-        make_runner(PipelineOptions(["--runner=NoRunner"]), workers=1)
+    assert "--runner NoRunner cannot be used" in refusal_of("--runner=NoRunner")
 
 
 @pytest.mark.parametrize(
@@ -47,9 +45,9 @@ def test_engines_are_known_by_every_name_that_beam_takes(runner, engine):
 
 
 def refusal_of(*arguments: str) -> str:
-    job = JobFacts(pipeline="musiq-score", output="/ledger", uris=())
+    facts = JobFacts(pipeline="musiq-score", output="/ledger", uris=())
     with pytest.raises(UsageError) as raised:
-        require_engine(PipelineOptions(list(arguments)), job)
+        Job("musiq score", PipelineOptions(list(arguments)), facts).check()
     return str(raised.value)
 
 
@@ -77,29 +75,3 @@ def test_arguments_that_nobody_knows_are_refused_with_the_nearest():
         parse("--wokers=3")
     with pytest.raises(UsageError, match="unexpected argument 'photos'"):
         parse("photos")
-
-
-def failing(message: str) -> RuntimeError:
-    """What the runner raises when a worker process failed."""
-    return RuntimeError(
-        "Traceback (most recent call last):\n  File ...\n"
-        f"{StorageError.__module__}.StorageError: {message}\n\nDuring handling ...\n"
-        f"{StorageError.__module__}.StorageError: {message} [while running 'Write']\n"
-    )
-
-
-def test_a_workers_known_error_is_one_line():
-    error = failing("cannot write /x: No space left on device")
-    cause = one_line_cause(error, (StorageError,))
-    assert cause == "cannot write /x: No space left on device"
-
-
-def test_a_cause_in_this_process_is_found_below_what_wraps_it():
-    error = RuntimeError("step failed")
-    error.__cause__ = ValueError("what the runner makes of it")
-    error.__cause__.__context__ = StorageError("cannot read /x: gone")
-    assert one_line_cause(error, (StorageError,)) == "cannot read /x: gone"
-
-
-def test_other_errors_have_no_one_line_cause():
-    assert one_line_cause(RuntimeError("boom"), (StorageError,)) is None

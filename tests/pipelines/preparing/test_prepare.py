@@ -21,7 +21,6 @@ from musiq_core.images.decode import decode_image
 from pipelines.preparing.config import PreparingConfig
 from pipelines.preparing.plan import plan_shards
 from pipelines.preparing.publish import LostShardsError, publish
-from pipelines.preparing.show_shards import shards_line
 from pipelines.preparing.write import write_shard
 
 TWO_A_SHARD = ("--examples_per_shard", 2)
@@ -392,8 +391,3 @@ def test_lost_shards_are_not_published(release, output):
     assert not (output / "dataset.json").exists()
     card = publish(plan.facts, summaries[::-1], config)
     assert card == read_prepared(output).card
-
-
-def test_progress_tells_the_time_left():
-    assert shards_line(0, 48, 10) == "0 of 48 shards written"
-    assert shards_line(12, 48, 20) == "12 of 48 shards written, 60 s left"

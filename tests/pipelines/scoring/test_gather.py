@@ -5,7 +5,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from helpers.make_shards import tar_of, write_hugging_face
 
 from pipelines.engines.beam_options import parse_beam_options
-from pipelines.engines.runners import make_runner
+from pipelines.engines.embedded.runner import embedded_runner
 from pipelines.scoring.gather import Gather, RefGroup
 
 
@@ -25,7 +25,7 @@ def test_what_is_read_together_is_gathered_in_its_order_and_the_rest_stays_alone
         *(RefGroup(refs=tuple(piece)) for piece in pieces),
     ]
     shuffled = random.Random(0).sample([*rows, *alone], len(rows) + len(alone))
-    options = parse_beam_options("test", [], set())
-    with beam.Pipeline(make_runner(options, workers=1), options) as pipeline:
+    options = parse_beam_options([], [])
+    with beam.Pipeline(embedded_runner(options, workers=1), options) as pipeline:
         groups = pipeline | beam.Create(shuffled) | Gather()
         assert_that(groups, equal_to(expected))

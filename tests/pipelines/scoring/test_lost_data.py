@@ -3,7 +3,6 @@
 import time
 
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import worker_handlers
 from apache_beam.runners.portability.fn_api_runner.execution import (
     GroupingBuffer,
@@ -14,7 +13,7 @@ from helpers.make_images import write_images
 from helpers.run_musiq import run_here, table_of
 from helpers.tiny_models import tiny_model_file
 
-from pipelines.engines.embedded.runner import embedded_runner
+from pipelines.engines.embedded.process import install
 
 COUNT = 6
 
@@ -71,7 +70,7 @@ def test_a_job_that_always_loses_inputs_publishes_nothing(score, tmp_path, monke
 
 
 def test_what_takes_long_to_hand_to_a_worker_arrives_whole():
-    embedded_runner(PipelineOptions([]), workers=2)
+    install()
     servicer = BeamFnDataServicer(worker_handlers.DATA_BUFFER_TIME_LIMIT_MS)
     channel = servicer.get_conn_by_worker_id("worker")
     sent = []
