@@ -4,10 +4,10 @@ import argparse
 import datetime
 
 from pipelines.cleaning.superfluous import find_superfluous
-from pipelines.ledger.folder import LedgerFolderError, newest_manifest_number
-from pipelines.storage import StorageError, resolve, storage_for
+from pipelines.ledger.folder import LedgerFolderError
+from pipelines.ledger.reader import open_ledger
+from pipelines.storage import StorageError, storage_for
 from schemas.errors import UsageError
-from schemas.failures import ImageFailure
 from schemas.programs import printable, refuse_unknown
 
 
@@ -20,11 +20,8 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
     refuse_unknown("musiq clean", rest, args.flags)
     now = datetime.datetime.now(datetime.UTC)
     try:
-        ledger = resolve(args.ledger, base=None)
-        if newest_manifest_number(ledger) == 0:
-            raise UsageError(f"--ledger {args.ledger} has no published state")
         superfluous = find_superfluous(
-            ledger,
+            open_ledger(args.ledger).uri,
             keep=args.keep,
             changed_before=now - datetime.timedelta(hours=args.older_than_hours),
         )
@@ -33,7 +30,7 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
                 print(printable(found.uri))
             else:
                 storage_for(found.uri).delete(found.uri)
-    except (LedgerFolderError, StorageError, ImageFailure) as error:
+    except (LedgerFolderError, StorageError) as error:
         raise UsageError(str(error)) from error
     size_mib = sum(found.size_bytes for found in superfluous) / 2**20
     done = "would remove" if args.dry_run else "removed"

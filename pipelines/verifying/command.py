@@ -3,15 +3,11 @@
 import argparse
 import json
 
-from pipelines.ledger.folder import (
-    LedgerFolderError,
-    newest_manifest_number,
-    read_manifest,
-)
-from pipelines.storage import StorageError, resolve
+from pipelines.ledger.folder import LedgerFolderError
+from pipelines.ledger.reader import open_ledger
+from pipelines.storage import StorageError
 from pipelines.verifying.verify_ledger import verify_ledger
 from schemas.errors import UsageError
-from schemas.failures import ImageFailure
 from schemas.manifest import manifest_name
 from schemas.programs import printable, refuse_unknown
 
@@ -20,24 +16,15 @@ def run(args: argparse.Namespace, rest: list[str]) -> int:
     """Check the ledger and return the exit code."""
     refuse_unknown("musiq verify", rest, args.flags)
     try:
-        ledger = resolve(args.ledger, base=None)
-        number = newest_manifest_number(ledger)
-        if number == 0:
-            raise UsageError(
-                f"--ledger {args.ledger} has no published state; name a folder that "
-                "`musiq score` has written to"
-            )
-        manifest = read_manifest(ledger, number)
-    except (LedgerFolderError, StorageError, ImageFailure) as error:
+        ledger = open_ledger(args.ledger)
+    except (LedgerFolderError, StorageError) as error:
         raise UsageError(str(error)) from error
-    problems = verify_ledger(ledger, manifest)
-    rows = sum(file.rows for file in manifest.files)
+    problems = verify_ledger(ledger)
+    rows, name = ledger.row_count, manifest_name(ledger.number)
     if args.json:
-        told = {"manifest": manifest_name(number), "rows": rows, "problems": problems}
-        print(json.dumps(told))
+        print(json.dumps({"manifest": name, "rows": rows, "problems": problems}))
     elif problems:
         print("\n".join(map(printable, problems)))
     else:
-        files = len(manifest.files)
-        print(f"{manifest_name(number)}: {rows:,} rows in {files} files, as published")
+        print(f"{name}: {rows:,} rows in {len(ledger.files())} files, as published")
     return 1 if problems else 0
