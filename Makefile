@@ -40,9 +40,7 @@ score: $(VENV)/installed $(if $(INPUT),,$(VENV)/installed-samples)
 ifdef INPUT
 	$(BIN)/musiq score --input "$(INPUT)" --output "$(OUTPUT)" $(if $(MODEL),--model "$(MODEL)")
 else
-	$(BIN)/python -m pipelines.samples.make_samples samples
-	$(BIN)/musiq score --input samples/ --output samples-ledger/ $(if $(MODEL),--model "$(MODEL)")
-	$(BIN)/python -m pipelines.samples.show_scores samples-ledger/
+	$(BIN)/musiq demo $(if $(MODEL),--model "$(MODEL)")
 endif
 
 # Two processes; the tests of a file stay together and share what they set up.

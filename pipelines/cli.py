@@ -21,6 +21,7 @@ PROGRAMS = {
     "verify": "pipelines.verifying.arguments",
     "models": "pipelines.models.arguments",
     "prepare": "pipelines.preparing.arguments",
+    "demo": "pipelines.samples.arguments",
 }
 
 

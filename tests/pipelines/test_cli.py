@@ -30,7 +30,16 @@ def test_help_imports_nothing_heavy():
 
 @pytest.mark.parametrize(
     "program",
-    ["", "score", "verify", "clean", "models", "models import", "models inspect"],
+    [
+        "",
+        "score",
+        "verify",
+        "clean",
+        "demo",
+        "models",
+        "models import",
+        "models inspect",
+    ],
 )
 def test_every_help_ends_with_an_example(program):
     outcome = run_musiq(*program.split(), "--help")
