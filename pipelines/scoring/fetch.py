@@ -2,17 +2,14 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-import apache_beam as beam
-from apache_beam.transforms.window import GlobalWindows
-from apache_beam.utils.windowed_value import WindowedValue
-
+from pipelines.dofns import AheadDoFn
 from pipelines.read_ahead import ReadAhead
 from pipelines.scoring.forbidden_run import ForbiddenRun
+from pipelines.scoring.gather import RefGroup
 from pipelines.scoring.image_ref import ImageRef, with_object
-from pipelines.scoring.shards.parquet_rows import ParquetRows, read_rows
-from pipelines.scoring.shards.read_part import read_part
+from pipelines.scoring.shards.formats import format_of_part
 from pipelines.storage import storage_for
 from schemas.failures import Failure, ImageFailure
 from schemas.ledger import LedgerRow
@@ -37,12 +34,16 @@ def fetch_image(ref: ImageRef, *, max_file_bytes: int) -> FetchedImage | LedgerR
 
     Returns:
       The bytes and the row's facts, or the failed row.
+
+    Raises:
+      StorageError: If the store is down.
     """
     if ref.refusal is not None:
         return ref.row().failed(*ref.refusal)
+    if ref.part is not None:
+        [fetched] = fetch_together([ref], max_file_bytes=max_file_bytes)
+        return fetched
     try:
-        if ref.part is not None:
-            return _fetched(ref.row(), read_part(ref, max_bytes=max_file_bytes))
         data, found = storage_for(ref.uri).read(
             ref.uri, listed=ref.listed, max_bytes=max_file_bytes
         )
@@ -51,24 +52,38 @@ def fetch_image(ref: ImageRef, *, max_file_bytes: int) -> FetchedImage | LedgerR
     return _fetched(with_object(ref.row(), found), data)
 
 
-def fetch_rows(
-    rows: ParquetRows, *, max_file_bytes: int
+def fetch_together(
+    refs: Sequence[ImageRef], *, max_file_bytes: int
 ) -> Iterator[FetchedImage | LedgerRow]:
-    """Read images of one row group in one go, a few at a time.
+    """Read images of one piece of one file in one go, a few at a time.
 
     Args:
-      rows: The images.
+      refs: The images, by their places.
       max_file_bytes: Larger images fail as `too_large`.
 
     Yields:
       For each image its bytes and the row's facts, or the failed row.
+
+    Raises:
+      StorageError: If the store is down.
     """
-    for ref, read in read_rows(rows, max_bytes=max_file_bytes):
-        if isinstance(read, ImageFailure):
-            yield ref.row().failed(read.failure, read.detail)
+    found, parts = refs[0].listed, [ref.part for ref in refs]
+    assert found is not None
+    assert parts[0] is not None
+    images = format_of_part(parts[0]).read(found, parts, max_bytes=max_file_bytes)
+    damage = None
+    for ref in refs:
+        try:
+            image = next(images) if damage is None else damage
+        except ImageFailure as failure:
+            image = damage = failure
+        row = ref.row()
+        if isinstance(image, ImageFailure):
+            yield row.failed(image.failure, image.detail)
+        elif row.size_bytes is None:
+            yield _fetched(dataclasses.replace(row, size_bytes=len(image)), image)
         else:
-            row = dataclasses.replace(ref.row(), size_bytes=len(read))
-            yield _fetched(row, read)
+            yield _fetched(row, image)
 
 
 def _fetched(row: LedgerRow, data: bytes) -> FetchedImage:
@@ -76,10 +91,11 @@ def _fetched(row: LedgerRow, data: bytes) -> FetchedImage:
     return FetchedImage(row=dataclasses.replace(row, sha256=digest), data=data)
 
 
-class FetchImage(beam.DoFn):
+class FetchImage(AheadDoFn[RefGroup, FetchedImage | LedgerRow]):
     """`fetch_image` for every ref, a few files ahead of the one that is used.
 
-    `fetch_rows` for images that lie in one row group of a Parquet file.
+    Images that are read together come straight from `fetch_together`: all of them may
+    be more than there is memory.
 
     Raises `StorageError` when the store refuses everything.
     """
@@ -87,34 +103,20 @@ class FetchImage(beam.DoFn):
     def __init__(self, *, max_file_bytes: int):
         self._max_file_bytes = max_file_bytes
 
-    def setup(self):
-        """Start the threads."""
+    def start_ahead(self) -> ReadAhead:
+        """Start to count what the store refuses, and the threads."""
         self._forbidden_run = ForbiddenRun()
-        self._ahead = ReadAhead(self._fetch, depth=_FILES_AHEAD, threads=_FILES_AHEAD)
+        return ReadAhead(self._fetch, depth=_FILES_AHEAD, threads=_FILES_AHEAD)
 
-    def teardown(self):
-        """End the threads."""
-        self._ahead.close()
-
-    def start_bundle(self):
-        """Start with nothing on its way."""
-        self._ahead.forget()
-
-    def process(
-        self, element: ImageRef | ParquetRows
-    ) -> Iterator[FetchedImage | LedgerRow]:
+    def process(self, element: RefGroup) -> Iterator[FetchedImage | LedgerRow]:
         """Emit the images that have come, or their failed rows."""
-        if isinstance(element, ParquetRows):
-            yield from fetch_rows(element, max_file_bytes=self._max_file_bytes)
+        if len(element.refs) == 1:
+            yield from super().process(element)
         else:
-            yield from self._ahead.add(element)
+            yield from fetch_together(element.refs, max_file_bytes=self._max_file_bytes)
 
-    # Beam allows windowed values here, which its annotation does not say.
-    def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Emit the files still on their way."""
-        yield from map(GlobalWindows.windowed_value, self._ahead.drain())
-
-    def _fetch(self, ref: ImageRef) -> FetchedImage | LedgerRow:
+    def _fetch(self, group: RefGroup) -> FetchedImage | LedgerRow:
+        [ref] = group.refs
         fetched = fetch_image(ref, max_file_bytes=self._max_file_bytes)
         if isinstance(fetched, LedgerRow) and fetched.failure is Failure.FORBIDDEN:
             self._forbidden_run.refused(ref.uri, fetched.failure_detail or "")

@@ -7,10 +7,10 @@ on the way out; no image bytes and no patches ever do.
 
 import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton, DoOutputsTuple, PCollection
-from apache_beam.utils.shared import Shared
 
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.fetch import FetchImage
+from pipelines.scoring.gather import Gather
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.journal import (
     JournalRows,
@@ -26,19 +26,11 @@ from pipelines.scoring.listing import (
     ListShard,
     add_listing_counts,
 )
-from pipelines.scoring.plan import (
-    COUNTS,
-    KEPT,
-    KeptRow,
-    PlanCounts,
-    PlanShard,
-    add_counts,
-    plan_shard_count,
-)
+from pipelines.scoring.plan import KeptRow, PlanCounts, add_counts
+from pipelines.scoring.plan_shards import COUNTS, KEPT, PlanShard, plan_shard_count
 from pipelines.scoring.prepare import PrepareImage
 from pipelines.scoring.publish import publish_run
-from pipelines.scoring.score import ScoreImages
-from pipelines.scoring.shards.parquet_rows import gather_rows
+from pipelines.scoring.score import ScoreBatches
 from pipelines.scoring.write import WriteShard, shard_count_for
 from schemas.ledger import LedgerRow, shard_of
 from schemas.manifest import Manifest
@@ -63,7 +55,8 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
     )
     plan_counts = planned[COUNTS] | "Add counts" >> beam.CombineGlobally(add_counts)
     rows = (
-        gather_rows(planned.to_score)
+        planned.to_score
+        | "Gather" >> Gather()
         | "Reshuffle" >> beam.Reshuffle()
         | "Fetch" >> beam.ParDo(FetchImage(max_file_bytes=config.max_file_bytes))
         | "Prepare"
@@ -74,7 +67,12 @@ def score_photos(pipeline: beam.Pipeline, config: ScoringConfig) -> PCollection:
                 is_ahead=config.device.is_accelerator,
             )
         )
-        | "Score" >> beam.ParDo(ScoreImages(config, Shared()))
+        | "Score"
+        >> beam.ParDo(
+            ScoreBatches(
+                config.models, config.device, progress_folder=config.progress_folder
+            )
+        )
         | "Journal rows" >> beam.ParDo(JournalRows(config))
     )
     summaries = (

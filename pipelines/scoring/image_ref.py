@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from pipelines.scoring.shards.image_part import Part
+from pipelines.scoring.shards.part import Part
 from pipelines.storage import StoredObject
 from schemas.failures import Failure
 from schemas.ledger import LedgerRow

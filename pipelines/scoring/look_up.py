@@ -1,7 +1,7 @@
 """Look up: what the store says of inputs that a list names and no listing told of."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from pipelines.scoring.image_ref import ImageRef
@@ -9,6 +9,19 @@ from pipelines.storage import StorageError, storage_for
 
 _THREADS = 16
 _ERRORS_IN_A_ROW = 3
+
+
+def look_up_known(refs: Sequence[ImageRef], known: Collection[str]) -> list[ImageRef]:
+    """Return all refs; those that no listing told of and `known` has are looked up.
+
+    Raises:
+      StorageError: If several in a row could not be looked at: the store is down.
+    """
+    unlisted, others = [], []
+    for ref in refs:
+        is_open = not (ref.listed or ref.refusal)
+        (unlisted if is_open and ref.uri in known else others).append(ref)
+    return [*others, *look_up(unlisted)]
 
 
 def look_up(refs: Sequence[ImageRef]) -> list[ImageRef]:

@@ -3,15 +3,12 @@
 import dataclasses
 import os
 import queue
-from collections.abc import Callable, Iterator
-
-import apache_beam as beam
-from apache_beam.transforms.window import GlobalWindows
-from apache_beam.utils.windowed_value import WindowedValue
+from collections.abc import Callable
 
 from musiq_core.images.patches import Patches
 from musiq_core.images.preparation import Preparation, PreparationConfig
 from pipelines.decoding import Decoder, DecoderLimits
+from pipelines.dofns import AheadDoFn
 from pipelines.read_ahead import ReadAhead
 from pipelines.scoring.fetch import FetchedImage
 from schemas.failures import ImageFailure
@@ -60,7 +57,7 @@ def prepare_image(
     )
 
 
-class PrepareImage(beam.DoFn):
+class PrepareImage(AheadDoFn[FetchedImage | LedgerRow, PreparedImage | LedgerRow]):
     """`prepare_image` for every file, in child processes that can be killed.
 
     Rows that have failed already pass through.
@@ -82,39 +79,21 @@ class PrepareImage(beam.DoFn):
         self._limits = limits
         self._is_ahead = is_ahead
 
-    def setup(self):
+    def start_ahead(self) -> ReadAhead:
         """Make the decoders; a child starts with its first image."""
         count = max(1, (os.cpu_count() or 1) - 1) if self._is_ahead else 1
         self._decoders = [Decoder(self._config, self._limits) for _ in range(count)]
         self._idle: queue.SimpleQueue[Decoder] = queue.SimpleQueue()
         for decoder in self._decoders:
             self._idle.put(decoder)
-        self._ahead = ReadAhead(
-            self._prepare,
-            depth=2 * count if self._is_ahead else 0,
-            threads=count,
-        )
+        depth = 2 * count if self._is_ahead else 0
+        return ReadAhead(self._prepare, depth=depth, threads=count)
 
     def teardown(self):
         """End the children; they also end by themselves when this process does."""
-        self._ahead.close()
+        super().teardown()
         for decoder in self._decoders:
             decoder.close()
-
-    def start_bundle(self):
-        """Start with nothing on its way."""
-        self._ahead.forget()
-
-    def process(
-        self, element: FetchedImage | LedgerRow
-    ) -> Iterator[PreparedImage | LedgerRow]:
-        """Emit the images that are ready, or their failed rows."""
-        yield from self._ahead.add(element)
-
-    # Beam allows windowed values here, which its annotation does not say.
-    def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Emit the images still on their way."""
-        yield from map(GlobalWindows.windowed_value, self._ahead.drain())
 
     def _prepare(self, element: FetchedImage | LedgerRow) -> PreparedImage | LedgerRow:
         if isinstance(element, LedgerRow):

@@ -41,6 +41,14 @@ def previous_files(
     return [f for f in previous.files if f.shard % common == shard % common]
 
 
+def count_known_rows(previous: PreviousState | None, shard: int) -> int:
+    """Return how many rows `read_known_rows` would give, without reading them."""
+    if previous is None:
+        return 0
+    files = previous_files(previous, shard, previous.shard_count)
+    return sum(file.rows for file in files)
+
+
 def read_known_rows(previous: PreviousState, shard: int) -> dict[str, KnownRow]:
     """Return the rows of one shard of the ledger by URI."""
     known = {}

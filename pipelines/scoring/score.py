@@ -5,11 +5,8 @@ import dataclasses
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
-import apache_beam as beam
 import jax
-from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.shared import Shared
-from apache_beam.utils.windowed_value import WindowedValue
 
 from musiq_core.images.patches import Patches
 from musiq_core.model_files.model_file import ModelFileError, read_model_file
@@ -17,8 +14,9 @@ from musiq_core.network.scores import is_finite
 from musiq_core.programs.batching import Batcher
 from musiq_core.programs.scorer import Scorer, ScorerStatistics
 from musiq_core.programs.self_test import check_self_test
+from pipelines.dofns import BundleDoFn
 from pipelines.models.built_in import read_model_bytes
-from pipelines.scoring.config import ScoringConfig, ScoringModel
+from pipelines.scoring.config import ScoringModel
 from pipelines.scoring.counters import count_rows, count_work
 from pipelines.scoring.device import Device, make_scorer, require_device
 from pipelines.scoring.prepare import PreparedImage
@@ -49,7 +47,7 @@ def load_scorer(model: ScoringModel, device: Device) -> Scorer:
     return scorer
 
 
-def score_images(
+def score_batch(
     batch: Sequence[PreparedImage],
     scorers: Sequence[Scorer],
     started: Sequence[jax.Array] | None = None,
@@ -60,7 +58,7 @@ def score_images(
       batch: Images that fit one batch of the scorers, with one form of patches for each
         distinct preprocessing of the scorers, in order of first use.
       scorers: The run's models.
-      started: What `start_images` returned for the batch, if it was started before.
+      started: What `start_batch` returned for the batch, if it was started before.
 
     Returns:
       One row an image, in order. An image with a score that is not finite fails as
@@ -68,16 +66,16 @@ def score_images(
       `internal`; the others of its batch are scored one by one.
     """
     try:
-        started = start_images(batch, scorers) if started is None else started
-        return _finish_images(batch, scorers, started)
+        started = start_batch(batch, scorers) if started is None else started
+        return _finish_batch(batch, scorers, started)
     except Exception as error:
         if len(batch) == 1:
             detail = f"the model raised {type(error).__name__}"
             return [batch[0].row.failed(Failure.INTERNAL, detail)]
-    return [row for image in batch for row in score_images([image], scorers)]
+    return [row for image in batch for row in score_batch([image], scorers)]
 
 
-def start_images(
+def start_batch(
     batch: Sequence[PreparedImage], scorers: Sequence[Scorer]
 ) -> list[jax.Array]:
     """Begin with a batch on all models; an accelerator works on when this returns."""
@@ -85,7 +83,7 @@ def start_images(
     return [scorer.start(p) for scorer, p in zip(scorers, patches, strict=True)]
 
 
-def _finish_images(
+def _finish_batch(
     batch: Sequence[PreparedImage],
     scorers: Sequence[Scorer],
     started: Sequence[jax.Array],
@@ -114,24 +112,36 @@ def _patches_by_scorer(
     return [[image.patches[index] for image in batch] for index in indices]
 
 
-class ScoreImages(beam.DoFn):
-    """`score_images` for token-budget batches; failed rows pass through at once.
+class ScoreBatches(BundleDoFn):
+    """`score_batch` for token-budget batches; failed rows pass through at once.
 
     Models are loaded once in a process, whichever bundles and threads it runs.
     """
 
-    def __init__(self, config: ScoringConfig, shared: Shared):
-        self._models = config.models
-        self._device = config.device
-        self._progress_folder = config.progress_folder
-        self._shared = shared
-        self._tag = config.run_id
+    def __init__(
+        self,
+        models: Sequence[ScoringModel],
+        device: Device,
+        *,
+        progress_folder: str | None = None,
+    ):
+        """Keep the settings.
+
+        Args:
+          models: The models, in the order of the rows' scores.
+          device: What computes the scores.
+          progress_folder: Local folder for live counts; None counts nothing there.
+        """
+        self._models = tuple(models)
+        self._device = device
+        self._progress_folder = progress_folder
+        self._batches_ahead = 1 if device.is_accelerator else 0
+        self._shared = Shared()
 
     def setup(self):
         """Load and compile the models before the first bundle."""
         self._scorers = self._shared.acquire(
-            lambda: _Scorers(load_scorer(m, self._device) for m in self._models),
-            self._tag,
+            lambda: _Scorers(load_scorer(m, self._device) for m in self._models)
         )
         self._progress = ProgressCounter(self._progress_folder)
 
@@ -147,27 +157,26 @@ class ScoreImages(beam.DoFn):
         elif batch := self._batcher.add(element, element.token_count):
             yield from self._score(batch)
 
-    # Beam allows windowed values here, which its annotation does not say.
-    def finish_bundle(self) -> Iterator[WindowedValue]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Emit the rows of the images still waiting."""
+    def drain(self) -> Iterator[LedgerRow]:
+        """Yield the rows of the images still waiting."""
         for batch in self._batcher.flush():
-            yield from map(GlobalWindows.windowed_value, self._score(batch))
+            yield from self._score(batch)
         while self._under_way:
-            yield from map(GlobalWindows.windowed_value, self._finish_oldest())
+            yield from self._finish_oldest()
 
     def _score(self, batch: Sequence[PreparedImage]) -> Iterator[LedgerRow]:
         """Start a batch; an accelerator has it to work on while the last one ends."""
         started = None
-        if self._device.is_accelerator:
+        if self._batches_ahead:
             with contextlib.suppress(Exception):  # finishing will meet it again
-                started = start_images(batch, self._scorers)
+                started = start_batch(batch, self._scorers)
         self._under_way.append((batch, started))
-        while len(self._under_way) > self._device.is_accelerator:
+        while len(self._under_way) > self._batches_ahead:
             yield from self._finish_oldest()
 
     def _finish_oldest(self) -> list[LedgerRow]:
         batch, started = self._under_way.popleft()
-        rows = score_images(batch, self._scorers, started)
+        rows = score_batch(batch, self._scorers, started)
         count_work(self._scorers.take_uncounted())
         return self._finished(rows)
 

@@ -8,7 +8,8 @@ from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input, InputKind
 from pipelines.scoring.inputs.manifests import named_images
 from pipelines.scoring.inputs.numbered_files import numbered_names
-from pipelines.scoring.shards.shard import Shard, shard_format_of
+from pipelines.scoring.shards.formats import shard_format_of
+from pipelines.scoring.shards.shard import Shard
 from pipelines.storage import Glob, StoredObject, resolve, storage_for
 from pipelines.storage.uris import without_secrets
 from schemas.failures import ImageFailure

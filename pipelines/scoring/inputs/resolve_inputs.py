@@ -11,10 +11,10 @@ from pipelines.scoring.input import Input, InputError, InputKind
 from pipelines.scoring.inputs.list_input import list_input
 from pipelines.scoring.inputs.manifests import manifest_fields, manifest_schema
 from pipelines.scoring.inputs.numbered_files import count_numbered, is_numbered
-from pipelines.scoring.shards.img2dataset_ledger import is_img2dataset
+from pipelines.scoring.shards.formats import shard_format_of
 from pipelines.scoring.shards.list_shard import list_shard, shard_fields
-from pipelines.scoring.shards.parquet_shard import find_image_column
-from pipelines.scoring.shards.shard import Shard, ShardFormat, shard_format_of
+from pipelines.scoring.shards.parquet_shard import holds_images
+from pipelines.scoring.shards.shard import Shard
 from pipelines.storage import has_magic, resolve, storage_for
 from pipelines.storage.uris import without_secrets
 from schemas.failures import ImageFailure
@@ -126,23 +126,20 @@ def _kind_of(
 
 
 def _kind_of_file(uri: str, uri_column: str, image_column: str | None) -> InputKind:
-    suffix = uri[uri.rfind(".") :].lower() if "." in uri else ""
-    kind = _KINDS_BY_SUFFIX.get(suffix)
+    kind = _kind_by_suffix(uri)
     if kind is InputKind.PARQUET:
         schema = manifest_schema(uri, kind)
-        if uri_column not in schema.names and _holds_images(schema, image_column):
+        if uri_column not in schema.names and holds_images(schema, image_column):
             return InputKind.SHARD
     if kind:
         return kind
     return InputKind.SHARD if shard_format_of(uri) else InputKind.IMAGE
 
 
-def _holds_images(schema: pa.Schema, image_column: str | None) -> bool:
-    try:
-        column = find_image_column(schema, image_column)
-    except ImageFailure:
-        return True  # which listing will tell
-    return column is not None or is_img2dataset(schema)
+def _kind_by_suffix(uri: str) -> InputKind | None:
+    """Return which list or manifest a file's name says, None for anything else."""
+    suffix = uri[uri.rfind(".") :].lower() if "." in uri else ""
+    return _KINDS_BY_SUFFIX.get(suffix)
 
 
 def _with_shards(one: Input) -> Input:
@@ -163,7 +160,8 @@ def _with_shards(one: Input) -> Input:
 
 
 def _require_no_manifest(one: Input, shard: Shard) -> None:
-    if one.kind is InputKind.GLOB and shard.format is ShardFormat.PARQUET:
+    kind = _kind_by_suffix(shard.uri)
+    if one.kind is InputKind.GLOB and kind is InputKind.PARQUET:
         schema = manifest_schema(shard.uri, InputKind.PARQUET)
         if one.uri_column in schema.names:
             raise InputError(

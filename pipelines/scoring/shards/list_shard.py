@@ -1,23 +1,13 @@
 """List shards: each file of images becomes one ref for every image in it."""
 
 from collections.abc import Iterator
-from typing import BinaryIO
 
 import pyarrow as pa
 
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.shards.parquet_shard import list_parquet, parquet_fields
-from pipelines.scoring.shards.shard import Shard, ShardFormat
-from pipelines.scoring.shards.tar_shard import list_tar, tar_fields
-from pipelines.scoring.shards.tfrecord_shard import list_tfrecord
+from pipelines.scoring.shards.shard import Shard
 from pipelines.storage import StorageError, StoredObject, open_listed, storage_for
 from schemas.failures import ImageFailure
-
-_LISTERS = {
-    ShardFormat.TAR: list_tar,
-    ShardFormat.TFRECORD: list_tfrecord,
-    ShardFormat.PARQUET: list_parquet,
-}
 
 
 def list_shard(shard: Shard) -> Iterator[ImageRef]:
@@ -34,7 +24,7 @@ def list_shard(shard: Shard) -> Iterator[ImageRef]:
     try:
         found = shard.listed or _look_at(shard.uri)
         with open_listed(found) as file:
-            yield from _LISTERS[shard.format](shard, found, file)
+            yield from shard.format.list(shard, found, file)
     except ImageFailure as failure:
         if failure.failure.is_transient:
             raise StorageError(
@@ -57,17 +47,9 @@ def shard_fields(shard: Shard) -> tuple[pa.Field, ...] | None:
     """
     try:
         with open_listed(shard.listed or _look_at(shard.uri)) as file:
-            return _fields(shard, file)
+            return shard.format.fields(shard, file)
     except ImageFailure:
         return None
-
-
-def _fields(shard: Shard, file: BinaryIO) -> tuple[pa.Field, ...]:
-    if shard.format is ShardFormat.TAR:
-        return tar_fields(file)
-    if shard.format is ShardFormat.PARQUET:
-        return parquet_fields(file, shard.source.image_column)
-    return ()
 
 
 def _look_at(uri: str) -> StoredObject:

@@ -1,83 +1,72 @@
-"""Images that lie in one row group of a Parquet file, which is read once for all.
-
-Row groups are compressed as a whole, so images in them cannot be read one by one.
-"""
+"""Reading images that lie in one row group of a Parquet file."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
-import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.pvalue import PCollection
 
-from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.shards.image_part import ParquetPart
-from pipelines.scoring.shards.read_part import require_part_size
-from pipelines.storage import open_listed
+from pipelines.scoring.shards.part import require_part_size
+from pipelines.storage import StoredObject, open_listed
 from schemas.failures import Failure, ImageFailure
 
 _READ_AHEAD_BYTES = 1 << 20
 _ROWS_AT_ONCE = 8
-_ROWS_TOGETHER = 1000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class ParquetRows:
-    """Refs of one file, one generation, one row group and one column, by row."""
+class ParquetPart:
+    """One value of a Parquet column; its length is known when it is read.
 
-    refs: tuple[ImageRef, ...]
-
-
-def gather_rows(refs: PCollection) -> PCollection:
-    """Gather the refs that lie in Parquet files; other refs pass through.
-
-    Rows of a row group stay together, but for groups of more than a thousand: those
-    are read by several, each to its last row.
+    Attributes:
+      row_group: Number of the row group.
+      row: Place in the row group.
+      column: Path of the column, such as `image.bytes`.
     """
-    together = (
-        refs
-        | "In Parquet" >> beam.FlatMap(_keyed)
-        | "Group rows" >> beam.GroupByKey()
-        | "Gather" >> beam.MapTuple(_gathered)
-    )
-    others = refs | "Not in Parquet" >> beam.Filter(_is_read_alone)
-    return (others, together) | "To fetch" >> beam.Flatten()
+
+    row_group: int
+    row: int
+    column: str
+
+    @property
+    def size_bytes(self) -> None:
+        """Not known before the value is read."""
+        return None
 
 
 def read_rows(
-    rows: ParquetRows, *, max_bytes: int
-) -> Iterator[tuple[ImageRef, bytes | ImageFailure]]:
-    """Yield every image of `rows` with its bytes, or why there are none.
+    found: StoredObject, parts: Sequence[ParquetPart], *, max_bytes: int
+) -> Iterator[bytes | ImageFailure]:
+    """Yield the images of one row group and column, or why one is not there.
+
+    Args:
+      found: The file, as it was when the parts were listed.
+      parts: Rows of one row group and column, ascending.
+      max_bytes: Larger images are `too_large`.
 
     Raises:
+      ImageFailure: Why there is neither the next image nor any after that.
       StorageError: If the store is down.
     """
-    waiting = list(rows.refs)
     try:
-        for data in _values(rows):
-            yield waiting.pop(0), _checked(data, max_bytes)
-    except ImageFailure as failure:
-        damage = failure
+        for value in _values(found, parts):
+            yield _checked(value, max_bytes)
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
-        damage = ImageFailure(Failure.UNREADABLE, f"a damaged Parquet file: {reason}")
-    else:
-        damage = ImageFailure(Failure.TRUNCATED, "the row group ends before this row")
-    yield from ((ref, damage) for ref in waiting)
+        raise ImageFailure(
+            Failure.UNREADABLE, f"a damaged Parquet file: {reason}"
+        ) from error
 
 
-def _values(rows: ParquetRows) -> Iterator[pa.Scalar]:
+def _values(found: StoredObject, parts: Sequence[ParquetPart]) -> Iterator[pa.Scalar]:
     """Yield the wanted values of a column, in order."""
-    first = rows.refs[0]
-    assert first.listed is not None
-    column = _part(first).column
-    with open_listed(first.listed) as file:
+    group, column = parts[0].row_group, parts[0].column
+    with open_listed(found) as file:
         parquet = pq.ParquetFile(file, buffer_size=_READ_AHEAD_BYTES)
         batches = parquet.iter_batches(
-            _ROWS_AT_ONCE, row_groups=[_part(first).row_group], columns=[column]
+            _ROWS_AT_ONCE, row_groups=[group], columns=[column]
         )
-        wanted = [_part(ref).row for ref in rows.refs]
+        wanted = [part.row for part in parts]
         start = 0
         for batch in batches:
             end = start + batch.num_rows
@@ -86,6 +75,7 @@ def _values(rows: ParquetRows) -> Iterator[pa.Scalar]:
             if not wanted:
                 return
             start = end
+    raise ImageFailure(Failure.TRUNCATED, "the row group ends before this row")
 
 
 def _value(batch: pa.RecordBatch, column: str, row: int) -> pa.Scalar:
@@ -105,24 +95,3 @@ def _checked(value: pa.Scalar, max_bytes: int) -> bytes | ImageFailure:
     except ImageFailure as failure:
         return failure
     return buffer.to_pybytes()
-
-
-def _part(ref: ImageRef) -> ParquetPart:
-    assert isinstance(ref.part, ParquetPart)
-    return ref.part
-
-
-def _is_read_alone(ref: ImageRef) -> bool:
-    return not isinstance(ref.part, ParquetPart) or ref.refusal is not None
-
-
-def _keyed(ref: ImageRef) -> Iterator[tuple[tuple[str, str, str, int, int], ImageRef]]:
-    if _is_read_alone(ref) or ref.listed is None:
-        return
-    part = _part(ref)
-    place = (part.row_group, part.row // _ROWS_TOGETHER)
-    yield (ref.listed.uri, ref.listed.generation, part.column, *place), ref
-
-
-def _gathered(key: object, refs: Iterable[ImageRef]) -> ParquetRows:
-    return ParquetRows(refs=tuple(sorted(refs, key=lambda ref: _part(ref).row)))

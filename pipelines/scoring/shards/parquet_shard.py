@@ -1,11 +1,8 @@
-"""Parquet files with images in a column: one ref a row, the other columns carried.
-
-The column is a struct of bytes and a path, as Hugging Face data sets have it, or of
-bytes alone, as img2dataset writes it.
-"""
+"""Parquet files with images in a column: one ref a row, the other columns carried."""
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
@@ -13,115 +10,95 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.shards.columns import holds_bytes, plain_type, python_values
-from pipelines.scoring.shards.image_part import ParquetPart
+from pipelines.scoring.shards.columns import plain_type, python_values
+from pipelines.scoring.shards.image_column import (
+    ImageColumn,
+    carried_columns,
+    find_image_column,
+)
 from pipelines.scoring.shards.img2dataset_ledger import is_img2dataset, list_downloaded
-from pipelines.scoring.shards.shard import Shard, carried_name
+from pipelines.scoring.shards.parquet_rows import ParquetPart, read_rows
+from pipelines.scoring.shards.shard import Shard, ShardFormat
 from pipelines.storage import StoredObject
 from schemas.failures import Failure, ImageFailure
 
-_USUAL_NAMES = ("image", "img", "jpg", "jpeg", "png", "webp", "bytes", "image_bytes")
-_KEY_NAMES = ("key", "__key__")
 _BATCH_ROWS = 1000
+_ROWS_TOGETHER = 1000
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ImageColumn:
-    """Where a schema has its images.
+@dataclasses.dataclass(frozen=True)
+class ParquetFormat(ShardFormat[ParquetPart]):
+    """Parquet files with images in them; img2dataset's ledgers name theirs instead.
 
-    Attributes:
-      name: The top-level column.
-      bytes_path: Path of its bytes.
-      key_path: Path of the column that names each image; None if there is none.
+    Row groups are compressed as a whole, so images in them cannot be read one by one.
     """
 
-    name: str
-    bytes_path: str
-    key_path: str | None
+    names = re.compile(r"\.parquet$", re.IGNORECASE)
+    part_type = ParquetPart
 
+    def fields(self, shard: Shard, file: BinaryIO) -> tuple[pa.Field, ...]:
+        """Return the columns that a file's images carry along."""
+        schema = _open(file).schema_arrow
+        column = find_image_column(schema, shard.source.image_column)
+        return tuple(
+            pa.field(ours, plain_type(schema.field(theirs).type))
+            for theirs, ours in carried_columns(schema, column).items()
+        )
 
-def find_image_column(schema: pa.Schema, wanted: str | None) -> ImageColumn | None:
-    """Return where the images of a schema are, None if it has none.
-
-    Args:
-      schema: The file's schema.
-      wanted: The column that the user names; None means the only one that is a struct
-        with bytes, or has bytes and a usual name, and of several the one called
-        `image`.
-
-    Raises:
-      ImageFailure: If the user's column cannot hold images, or several can.
-    """
-    if wanted is not None:
-        if wanted not in schema.names:
+    def list(
+        self, shard: Shard, found: StoredObject, file: BinaryIO
+    ) -> Iterator[ImageRef]:
+        """Yield one ref a row: `file.parquet#row=17` is the row after 17 others."""
+        parquet = _open(file)
+        schema = parquet.schema_arrow
+        column = find_image_column(schema, shard.source.image_column)
+        if parquet.metadata.num_rows > found.size_bytes:
             raise ImageFailure(
                 Failure.UNREADABLE,
-                f"it has no column {wanted!r}; it has {', '.join(schema.names)}",
+                f"it claims {parquet.metadata.num_rows} rows in {found.size_bytes} "
+                "bytes",
             )
-        if _path_to_bytes(schema.field(wanted)) is None:
-            raise ImageFailure(Failure.UNREADABLE, f"column {wanted!r} holds no bytes")
-        fitting = [schema.field(wanted)]
-    else:
-        fitting = [field for field in schema if _seems_to_hold_images(field)]
-        fitting = [field for field in fitting if field.name == "image"] or fitting
-    if len(fitting) > 1:
-        names = ", ".join(field.name for field in fitting)
-        raise ImageFailure(
-            Failure.UNREADABLE,
-            f"several columns hold bytes ({names}): name one by --image_column",
-        )
-    if not fitting:
-        return None
-    [field] = fitting
-    path = _path_to_bytes(field)
-    assert path is not None
-    return ImageColumn(
-        name=field.name, bytes_path=path, key_path=_key_path(schema, field)
-    )
-
-
-def parquet_fields(file: BinaryIO, image_column: str | None) -> tuple[pa.Field, ...]:
-    """Return the columns that a file's images carry along.
-
-    Raises:
-      ImageFailure: If it cannot be read as Parquet.
-    """
-    schema = _open(file).schema_arrow
-    column = find_image_column(schema, image_column)
-    return tuple(
-        pa.field(ours, plain_type(schema.field(theirs).type))
-        for theirs, ours in _carried_columns(schema, column).items()
-    )
-
-
-def list_parquet(
-    shard: Shard, found: StoredObject, file: BinaryIO
-) -> Iterator[ImageRef]:
-    """Yield one ref a row: `file.parquet#row=17` is the row after 17 others.
-
-    Raises:
-      ImageFailure: If the file is damaged, or has no images.
-    """
-    parquet = _open(file)
-    schema = parquet.schema_arrow
-    column = find_image_column(schema, shard.source.image_column)
-    if parquet.metadata.num_rows > found.size_bytes:
-        raise ImageFailure(
-            Failure.UNREADABLE,
-            f"it claims {parquet.metadata.num_rows} rows in {found.size_bytes} bytes",
-        )
-    if column is None:
-        if not is_img2dataset(schema):
+        if column is not None:
+            yield from _list_rows(shard, found, parquet, column)
+        elif is_img2dataset(schema):
+            rows = _rows(parquet, shard, None, ["key", "status"])
+            yield from list_downloaded(shard, (values for _, _, values in rows))
+        else:
             raise ImageFailure(
                 Failure.UNREADABLE,
                 "no column holds images, and it is no ledger of img2dataset; a "
                 "manifest is named by an --input of its own",
             )
-        rows = (
-            values for _, _, values in _rows(parquet, shard, None, ["key", "status"])
-        )
-        yield from list_downloaded(shard, rows)
-        return
+
+    def together(self, part: ParquetPart) -> tuple[str, int]:
+        """Return a row group, or a thousand rows of it, each read to its last row."""
+        rows = part.row // _ROWS_TOGETHER
+        return f"{part.row_group} {rows} {part.column}", part.row
+
+    def read(
+        self, found: StoredObject, parts: Sequence[ParquetPart], *, max_bytes: int
+    ) -> Iterator[bytes | ImageFailure]:
+        """Yield the images of one row group in one go, a few at a time."""
+        return read_rows(found, parts, max_bytes=max_bytes)
+
+
+def holds_images(schema: pa.Schema, image_column: str | None) -> bool:
+    """Whether a Parquet file is a shard, as far as its schema tells.
+
+    Args:
+      schema: The file's schema.
+      image_column: The column that the user names, if any.
+    """
+    try:
+        column = find_image_column(schema, image_column)
+    except ImageFailure:
+        return True  # which listing will tell
+    return column is not None or is_img2dataset(schema)
+
+
+def _list_rows(
+    shard: Shard, found: StoredObject, parquet: pq.ParquetFile, column: ImageColumn
+) -> Iterator[ImageRef]:
     key_paths = [column.key_path] if column.key_path else []
     for place, (group, row, values) in enumerate(
         _rows(parquet, shard, column, key_paths)
@@ -154,47 +131,6 @@ def _damages() -> Iterator[None]:
         ) from error
 
 
-def _seems_to_hold_images(field: pa.Field) -> bool:
-    is_usual = pa.types.is_struct(field.type) or field.name in _USUAL_NAMES
-    return is_usual and _path_to_bytes(field) is not None
-
-
-def _path_to_bytes(field: pa.Field) -> str | None:
-    if pa.types.is_struct(field.type):
-        index = field.type.get_field_index("bytes")
-        if index >= 0 and _is_bytes(field.type.field(index).type):
-            return f"{field.name}.bytes"
-        return None
-    return field.name if _is_bytes(field.type) else None
-
-
-def _is_bytes(data_type: pa.DataType) -> bool:
-    return not data_type.num_fields and holds_bytes(data_type)
-
-
-def _key_path(schema: pa.Schema, image: pa.Field) -> str | None:
-    for name in _KEY_NAMES:
-        if name in schema.names and pa.types.is_string(schema.field(name).type):
-            return name
-    if pa.types.is_struct(image.type):
-        index = image.type.get_field_index("path")
-        if index >= 0 and pa.types.is_string(image.type.field(index).type):
-            return f"{image.name}.path"
-    return None
-
-
-def _carried_columns(schema: pa.Schema, column: ImageColumn | None) -> dict[str, str]:
-    """Return the carried columns of a schema: their names there and in the ledger."""
-    left_out = {column.name, column.key_path} if column else {"key", "status"}
-    names: dict[str, str] = {}
-    for field in schema:
-        ours = carried_name(field.name)
-        is_left_out = field.name in left_out or holds_bytes(field.type)
-        if not is_left_out and ours not in names.values():
-            names[field.name] = ours
-    return names
-
-
 def _rows(
     parquet: pq.ParquetFile,
     shard: Shard,
@@ -209,7 +145,7 @@ def _rows(
     types = {field.name: field.type for field in shard.own_fields}
     carried = {
         theirs: ours
-        for theirs, ours in _carried_columns(parquet.schema_arrow, column).items()
+        for theirs, ours in carried_columns(parquet.schema_arrow, column).items()
         if ours in types
     }
     for group in range(parquet.num_row_groups):

@@ -1,42 +1,81 @@
-"""A shard: one file that holds many images, and the refs that name them."""
+"""A shard: one file that holds many images; what every format of them can do."""
 
+import abc
 import dataclasses
-import enum
 import re
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, ClassVar, Generic, TypeVar
 
 import pyarrow as pa
 
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input
-from pipelines.scoring.shards.image_part import Part
+from pipelines.scoring.shards.part import Part
 from pipelines.storage import StoredObject
-from schemas.failures import Failure
+from schemas.failures import Failure, ImageFailure
 from schemas.ledger import is_reserved
 
-
-class ShardFormat(enum.StrEnum):
-    """What kind of file holds the images."""
-
-    TAR = "tar"
-    TFRECORD = "TFRecord"
-    PARQUET = "Parquet"
+PartType = TypeVar("PartType", bound=Part)
 
 
-_NAMES = {
-    # Compressed ones cannot be read in parts, which their row will say.
-    ShardFormat.TAR: re.compile(r"\.(tar|tgz|tar\.(gz|bz2|xz|zst))$", re.IGNORECASE),
-    ShardFormat.TFRECORD: re.compile(r"\.tfrecords?(-[^/]*)?$", re.IGNORECASE),
-    ShardFormat.PARQUET: re.compile(r"\.parquet$", re.IGNORECASE),
-}
+class ShardFormat(abc.ABC, Generic[PartType]):
+    """One kind of file that holds images: how to know it, list it and read from it.
 
+    Formats have no state. A new one is a file of its own and a line in `formats`.
 
-def shard_format_of(name: str) -> ShardFormat | None:
-    """Return which kind of shard a file's name or a pattern says, None for images."""
-    for shard_format, pattern in _NAMES.items():
-        if pattern.search(name):
-            return shard_format
-    return None
+    Attributes:
+      names: What the names of such files match.
+      part_type: What its parts are.
+    """
+
+    names: ClassVar[re.Pattern[str]]
+    part_type: ClassVar[type]
+
+    def fields(self, shard: "Shard", file: BinaryIO) -> tuple[pa.Field, ...]:
+        """Return the columns that a shard has to offer to its images' rows.
+
+        Raises:
+          ImageFailure: If it cannot be read.
+        """
+        return ()
+
+    @abc.abstractmethod
+    def list(
+        self, shard: "Shard", found: StoredObject, file: BinaryIO
+    ) -> Iterator[ImageRef]:
+        """Yield one ref an image, in the shard's own order, streamed.
+
+        Args:
+          shard: The shard.
+          found: What the store says of it.
+          file: Its content.
+
+        Raises:
+          ImageFailure: Where it is damaged or cut short.
+        """
+
+    def together(self, part: PartType) -> tuple[str, int] | None:
+        """Return what must be read as a whole for a part, and the part's place in it.
+
+        None means that the part is read alone.
+        """
+        return None
+
+    @abc.abstractmethod
+    def read(
+        self, found: StoredObject, parts: Sequence[PartType], *, max_bytes: int
+    ) -> Iterator[bytes | ImageFailure]:
+        """Yield each part's image, or why there is none, in order and streamed.
+
+        Args:
+          found: The file, as it was when the parts were listed.
+          parts: One part, or several that are read together, by their places.
+          max_bytes: Larger images are `too_large`.
+
+        Raises:
+          ImageFailure: Why there is neither the next image nor any after that.
+          StorageError: If the store is down.
+        """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +94,7 @@ class Shard:
 
     uri: str
     key: str
-    format: ShardFormat
+    format: ShardFormat[Any]
     order: tuple[int, int]
     source: Input
     said: dict[str, Any] = dataclasses.field(default_factory=dict)

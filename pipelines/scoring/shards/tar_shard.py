@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -23,9 +23,9 @@ from pipelines.records.tar import (
     find_members,
 )
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.shards.image_part import TarPart
-from pipelines.scoring.shards.shard import Shard, carried_name
-from pipelines.storage import StoredObject
+from pipelines.scoring.shards.part import require_part_size
+from pipelines.scoring.shards.shard import Shard, ShardFormat, carried_name
+from pipelines.storage import StoredObject, storage_for
 from schemas.failures import Failure, ImageFailure
 
 # Also of formats that are not decoded: their members fail, but none is overlooked.
@@ -47,6 +47,19 @@ _NOT_READ = {
     MemberKind.SPARSE: "a sparse file in an archive is not read",
     MemberKind.SPECIAL: "a device or pipe in an archive is not read",
 }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class TarPart:
+    """An image file that lies in an archive as it is.
+
+    Attributes:
+      start: Offset of its first byte.
+      size_bytes: Its length.
+    """
+
+    start: int
+    size_bytes: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,31 +90,40 @@ class NamedMember:
         return is_file and self.name == f"{self.key}.json"
 
 
-def list_tar(shard: Shard, found: StoredObject, file: BinaryIO) -> Iterator[ImageRef]:
-    """Yield the refs of an archive's images; only headers and JSON are read.
+@dataclasses.dataclass(frozen=True)
+class TarFormat(ShardFormat[TarPart]):
+    """Archives; compressed ones cannot be read in parts, which their row will say."""
 
-    Raises:
-      ImageFailure: Where the archive is damaged or cut short.
-    """
-    place = 0
-    for images, said in _samples(file, found.size_bytes, bool(shard.own_fields)):
-        for named in images:
-            yield member_ref(shard, found, named, place=place, carried=said)
-            place += 1
+    names = re.compile(r"\.(tar|tgz|tar\.(gz|bz2|xz|zst))$", re.IGNORECASE)
+    part_type = TarPart
 
+    def fields(self, shard: Shard, file: BinaryIO) -> tuple[pa.Field, ...]:
+        """Return the columns of the first JSON in an archive, all of them text."""
+        size_bytes = file.seek(0, io.SEEK_END)
+        members = named_members(file, size_bytes)
+        for named in itertools.islice(members, _MEMBERS_FOR_FIELDS):
+            if named.is_json and (said := _read_json(file, named.member)):
+                return tuple(pa.field(name, pa.string()) for name in said)
+        return ()
 
-def tar_fields(file: BinaryIO) -> tuple[pa.Field, ...]:
-    """Return the columns of the first JSON in an archive, all of them text.
+    def list(
+        self, shard: Shard, found: StoredObject, file: BinaryIO
+    ) -> Iterator[ImageRef]:
+        """Yield the refs of an archive's images; only headers and JSON are read."""
+        place = 0
+        for images, said in _samples(file, found.size_bytes, bool(shard.own_fields)):
+            for named in images:
+                yield member_ref(shard, found, named, place=place, carried=said)
+                place += 1
 
-    Raises:
-      ImageFailure: Where the archive is damaged or cut short.
-    """
-    size_bytes = file.seek(0, io.SEEK_END)
-    members = named_members(file, size_bytes)
-    for named in itertools.islice(members, _MEMBERS_FOR_FIELDS):
-        if named.is_json and (said := _read_json(file, named.member)):
-            return tuple(pa.field(name, pa.string()) for name in said)
-    return ()
+    def read(
+        self, found: StoredObject, parts: Sequence[TarPart], *, max_bytes: int
+    ) -> Iterator[bytes]:
+        """Yield exactly the bytes of the members, each by one ranged read."""
+        for part in parts:
+            require_part_size(part.size_bytes, max_bytes)
+            end = part.start + part.size_bytes
+            yield storage_for(found.uri).read_part(found, part.start, end)
 
 
 def named_members(file: BinaryIO, size_bytes: int) -> Iterator[NamedMember]:

@@ -1,23 +1,20 @@
 """Bundles that a worker process runs side by side, as engines with threads do."""
 
-import datetime
 import functools
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from apache_beam.utils.shared import Shared
 from helpers.make_images import encoded, noise
 from helpers.tiny_models import TINY, tiny_model_file
 
 from musiq_core.images.preparation import PreparationConfig, prepare
 from pipelines.scoring import score
-from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.configure import read_models
+from pipelines.scoring.device import Device
 from pipelines.scoring.fetch import FetchedImage
-from pipelines.scoring.input import Input, InputKind
 from pipelines.scoring.prepare import prepare_image
-from pipelines.scoring.score import ScoreImages
+from pipelines.scoring.score import ScoreBatches
 from schemas.ledger import LedgerRow
 
 BUNDLES = 4
@@ -29,15 +26,7 @@ def new_do_fn(tmp_path):
     """Makes a DoFn as a worker does for every bundle processor: from its pickle."""
     model = tmp_path / "tiny.safetensors"
     model.write_bytes(tiny_model_file())
-    config = ScoringConfig(
-        inputs=(Input(number=0, uri="/photos", kind=InputKind.FOLDER),),
-        output="/ledger",
-        models=read_models([str(model)]),
-        run_id="20260101T000000Z-00000000",
-        started_at=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
-        manifest_number=1,
-    )
-    pickled = pickle.dumps(ScoreImages(config, Shared()))
+    pickled = pickle.dumps(ScoreBatches(read_models([str(model)]), Device.CPU))
     return functools.partial(pickle.loads, pickled)
 
 
@@ -53,7 +42,7 @@ def bundle(seed: int) -> list:
     return images
 
 
-def scores_of(do_fn: ScoreImages, images: list) -> dict[str, float]:
+def scores_of(do_fn: ScoreBatches, images: list) -> dict[str, float]:
     do_fn.setup()
     do_fn.start_bundle()
     rows = [row for image in images for row in do_fn.process(image)]

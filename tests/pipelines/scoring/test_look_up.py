@@ -1,8 +1,11 @@
+import dataclasses
+
 import pytest
 
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.look_up import look_up
+from pipelines.scoring.look_up import look_up, look_up_known
 from pipelines.storage import StorageError, storage_for
+from schemas.failures import Failure
 
 
 def refs_of(uris):
@@ -37,3 +40,14 @@ def test_a_store_that_is_down_ends_the_job(tmp_path):
 
 def test_nothing_to_look_up_gives_nothing():
     assert look_up([]) == []
+
+
+def test_only_what_may_be_kept_and_no_listing_told_of_is_looked_up(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    uri = str(tmp_path / "a.jpg")
+    [ref] = refs_of([uri])
+    [found] = look_up_known([ref], {uri})
+    assert found.listed == storage_for(uri).stat(uri)
+    refused = dataclasses.replace(ref, refusal=(Failure.FORBIDDEN_URI, "no"))
+    for some, known in (([ref], set()), ([refused], {uri}), ([found], {uri})):
+        assert look_up_known(some, known) == some

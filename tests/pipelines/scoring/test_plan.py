@@ -1,39 +1,31 @@
+"""What planning decides, without Beam."""
+
 import dataclasses
-import datetime
-import hashlib
+import itertools
 import random
 
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.plan import (
-    COUNTS,
-    KEPT,
     JournalEntry,
     KeptRow,
     PlanCounts,
-    PlanShard,
     RetryFailed,
+    ShardDecision,
     Vanished,
-    look_up_known,
-    plan_refs,
-    vanished_rows,
+    add_counts,
+    plan_shard,
 )
-from pipelines.scoring.previous_state import (
-    KnownRow,
-    PreviousState,
-    previous_files,
-)
-from pipelines.scoring.shards.image_part import ParquetPart, TarPart
+from pipelines.scoring.previous_state import KnownRow
+from pipelines.scoring.shards.parquet_rows import ParquetPart
+from pipelines.scoring.shards.tar_shard import TarPart
 from pipelines.storage import storage_for
 from schemas.failures import Failure
-from schemas.ledger import LedgerRow, rows_to_table, shard_of
-from schemas.manifest import LedgerFile
 
-SHARD_COUNTS = st.sampled_from([1, 2, 4, 8, 16])
+URIS = st.sampled_from("abcdef")
 
 
 @pytest.fixture
@@ -54,25 +46,29 @@ def known(ref: ImageRef, **changes) -> dict[str, KnownRow]:
     return {ref.uri: dataclasses.replace(row, **changes)}
 
 
+def decide(refs, rows=None, journal=(), **settings) -> ShardDecision:
+    rows = rows or {}
+    told = {"retry_failed": RetryFailed.TRANSIENT, "vanished": Vanished.DROP}
+    return plan_shard(
+        refs, journal, rows, **({"published": len(rows)} | told | settings)
+    )
+
+
 def plan(ref, rows, retry=RetryFailed.TRANSIENT):
-    [planned] = plan_refs([ref], rows, retry)
+    """What becomes of one input: itself if it is scored, else its row."""
+    decision = decide([ref], rows, retry_failed=retry)
+    [planned] = [*decision.to_score, *decision.kept]
     return planned
 
 
 def test_an_unchanged_file_keeps_its_row_with_the_inputs_new_columns(ref):
     kept = KeptRow(uri=ref.uri, key="a.jpg", carried=("new",))
     assert plan(ref, known(ref)) == kept
-    unlisted = dataclasses.replace(ref, listed=None)
-    assert plan(unlisted, known(ref)) == unlisted
-    [looked_up] = look_up_known([unlisted], known(ref))
-    assert plan(looked_up, known(ref)) == kept
 
 
-def test_only_what_may_be_kept_is_looked_up(ref):
+def test_an_input_of_which_nothing_is_known_is_scored(ref):
     unlisted = dataclasses.replace(ref, listed=None)
-    assert look_up_known([unlisted], {}) == [unlisted]
-    refused = dataclasses.replace(unlisted, refusal=(Failure.FORBIDDEN_URI, "no"))
-    assert look_up_known([refused], known(ref)) == [refused]
+    assert plan(unlisted, known(ref)) is unlisted
 
 
 def test_new_and_changed_files_are_scored(ref):
@@ -116,121 +112,76 @@ def test_refused_names_are_not_looked_at(ref):
 def test_of_repeats_the_first_named_counts_whatever_the_order(named):
     refs = [ImageRef(uri=u, key=u, order=(0, n)) for u, n in named]
     random.Random(0).shuffle(refs)
-    planned = {p.uri: p for p in plan_refs(refs, {}, RetryFailed.NONE)}
+    decision = decide(refs)
+    planned = {ref.uri: ref for ref in decision.to_score}
     assert planned.keys() == {uri for uri, _ in named}
     for uri, ref in planned.items():
         assert ref.order[1] == min(n for u, n in named if u == uri)
+    assert decision.counts == PlanCounts(repeats=len(named) - len(planned))
 
 
-@given(st.sets(st.sampled_from("abcdef")), st.sets(st.sampled_from("abcdef")))
-def test_every_row_of_the_ledger_is_either_named_or_vanished(named, known):
-    vanished = list(vanished_rows(named, known))
-    assert all(row.is_vanished and row.journal is None for row in vanished)
-    uris = [row.uri for row in vanished]
-    assert len(uris) == len(set(uris))
-    assert named.isdisjoint(uris)
-    assert known - named == set(uris)
-
-
-@pytest.fixture
-def previous(tmp_path):
-    """A ledger of two shards."""
-    files = []
-    for shard in range(2):
-        uris = [uri for uri in map(str, range(20)) if shard_of(uri, 2) == shard]
-        table = rows_to_table(
-            [LedgerRow(uri=uri, key=uri, size_bytes=1) for uri in uris],
-            carried=(),
-            models=(),
-            run_id="run",
-            run_started_at=datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
-        )
-        path = tmp_path / f"{shard}.parquet"
-        pq.write_table(table, path)
-        files.append(
-            LedgerFile(
-                path=path.name,
-                shard=shard,
-                rows=len(uris),
-                size_bytes=path.stat().st_size,
-                sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-            )
-        )
-    return PreviousState(ledger=str(tmp_path), shard_count=2, files=tuple(files))
-
-
-def plan_shard(previous, vanished, shard, *values) -> list:
-    step = PlanShard(
-        previous=previous,
-        retry_failed=RetryFailed.TRANSIENT,
-        vanished=vanished,
-        progress_folder=None,
+def entry(ref, journal: str, **changes) -> JournalEntry:
+    return JournalEntry(
+        uri=ref.uri, journal=journal, row=known(ref, **changes)[ref.uri]
     )
-    step.setup()
-    step.start_bundle()
-    found = list(step.process((shard, [None, *values])))
-    return [*found, *(late.value for late in step.finish_bundle())]
 
 
-def test_refs_of_many_shards_go_on_the_largest_first(ref):
-    step = PlanShard(
-        previous=None,
-        retry_failed=RetryFailed.TRANSIENT,
-        vanished=Vanished.DROP,
-        progress_folder=None,
-    )
-    step.setup()
-    step.start_bundle()
-    sizes = random.Random(0).sample(range(20_000), 10_000)
-    refs = [
-        dataclasses.replace(
-            ref, uri=str(size), listed=dataclasses.replace(ref.listed, size_bytes=size)
-        )
-        for size in sizes
+def test_rows_of_journals_go_before_those_of_the_ledger(ref):
+    stale, fresh = entry(ref, "stale", generation="1"), entry(ref, "fresh")
+    for rows in ({}, known(ref)):
+        for journal in itertools.permutations([stale, fresh]):
+            [kept] = decide([ref], rows, journal).kept
+            assert kept.journal == "fresh"
+    [kept] = decide([ref], known(ref), [stale]).kept
+    assert kept.journal is None
+    assert decide([ref], {}, [stale]).to_score == [ref]
+
+
+def unlisted(uri: str) -> ImageRef:
+    return ImageRef(uri=uri, key=uri, order=(0, 0))
+
+
+ROW = KnownRow(generation=None, size_bytes=1, status="scored", transient=None)
+
+
+@given(st.sets(URIS), st.sets(URIS))
+def test_every_row_of_the_ledger_is_either_named_or_vanished(named, published):
+    refs, rows = [unlisted(uri) for uri in named], dict.fromkeys(published, ROW)
+    dropped = decide(refs, rows)
+    marked = decide(refs, rows, vanished=Vanished.MARK)
+    assert dropped.kept == []
+    assert marked.kept == [
+        KeptRow(uri=uri, is_vanished=True) for uri in rows if uri not in named
     ]
-    planned = []
-    for shard in range(1000):
-        planned += step.process((shard, refs[shard::1000]))
-    early = [ref.size_bytes for ref in planned if isinstance(ref, ImageRef)]
-    late = [windowed.value.size_bytes for windowed in step.finish_bundle()]
-    assert late
-    assert sorted(early + late) == sorted(sizes)
-    for some in (early[:4100], early[4100:8200], late):
-        assert some == sorted(some, reverse=True)
+    for decision in (dropped, marked):
+        assert decision.counts.vanished == len(published - named)
+        assert {ref.uri for ref in decision.to_score} == named
 
 
-def test_a_shard_that_no_input_falls_into_is_all_vanished(previous):
-    for file in previous.files:
-        counts, *kept = plan_shard(previous, Vanished.MARK, file.shard)
-        assert counts.tag == COUNTS
-        assert counts.value == PlanCounts(published=file.rows, vanished=file.rows)
-        assert len(kept) == file.rows
-        assert all(row.tag == KEPT and row.value.is_vanished for row in kept)
-        assert {shard_of(row.value.uri, 2) for row in kept} == {file.shard}
+@given(st.lists(URIS), st.sets(URIS))
+def test_every_input_is_a_repeat_or_decided_upon(named, published):
+    refs = [
+        dataclasses.replace(unlisted(uri), order=(0, n)) for n, uri in enumerate(named)
+    ]
+    found = decide(refs, dict.fromkeys(published, ROW))
+    assert len(refs) == found.counts.repeats + len(found.to_score) + len(found.kept)
 
 
-def test_rows_of_journals_do_not_vanish(previous):
-    row = KnownRow(generation=None, size_bytes=1, status="scored", transient=None)
-    entry = JournalEntry(uri="never published", journal="j", row=row)
-    _, *kept = plan_shard(previous, Vanished.MARK, 0, entry)
-    assert len(kept) == previous.files[0].rows
-    assert entry.uri not in {row.value.uri for row in kept}
+def test_rows_of_journals_do_not_vanish():
+    never_published = JournalEntry(uri="x", journal="j", row=ROW)
+    decision = decide([], {"a": ROW}, [never_published], vanished=Vanished.MARK)
+    assert decision.kept == [KeptRow(uri="a", is_vanished=True)]
+    assert decision.counts == PlanCounts(published=1, vanished=1)
 
 
-def test_a_shard_to_be_dropped_as_a_whole_is_not_read(previous, tmp_path):
-    for file in previous.files:
-        (tmp_path / file.path).unlink()
-        [counts] = plan_shard(previous, Vanished.DROP, file.shard)
-        assert counts.value == PlanCounts(published=file.rows, vanished=file.rows)
+def test_rows_that_were_not_read_because_all_are_dropped_are_counted():
+    decision = decide([], {}, published=7)
+    assert decision.counts == PlanCounts(published=7, vanished=7)
+    assert decision.kept == []
 
 
-@given(SHARD_COUNTS, SHARD_COUNTS, st.text())
-def test_a_row_is_found_in_the_files_of_its_new_shard(old_count, new_count, uri):
-    files = tuple(
-        LedgerFile(path=str(shard), shard=shard, rows=1, size_bytes=1, sha256="")
-        for shard in range(old_count)
+def test_counts_of_shards_add_up():
+    one = PlanCounts(repeats=1, published=2, vanished=3)
+    assert add_counts([one, PlanCounts(), one]) == PlanCounts(
+        repeats=2, published=4, vanished=6
     )
-    previous = PreviousState(ledger="l", shard_count=old_count, files=files)
-    found = previous_files(previous, shard_of(uri, new_count), new_count)
-    assert shard_of(uri, old_count) in [file.shard for file in found]
-    assert len(found) == max(1, old_count // new_count)

@@ -16,7 +16,7 @@ from musiq_core.programs.packed.scorer import PackedScorer
 from pipelines.scoring.fetch import FetchedImage, fetch_image
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.prepare import PreparedImage, prepare_image
-from pipelines.scoring.score import score_images
+from pipelines.scoring.score import score_batch
 from schemas.failures import Failure
 from schemas.ledger import LedgerRow
 
@@ -69,7 +69,7 @@ def test_each_model_sees_its_own_form_of_the_patches():
     image = prepared(data, TINY.preprocessing, SINGLE.preprocessing)
     assert isinstance(image, PreparedImage)
     assert image.row.tokens == image.token_count == image.patches[0].token_count
-    [row] = score_images([image], scorers)
+    [row] = score_batch([image], scorers)
     for index, scorer in enumerate(scorers):
         [alone] = scorer.score([image.patches[index]])
         assert row.scores[index].value == pytest.approx(alone.value, abs=1e-6)
@@ -80,7 +80,7 @@ def test_a_score_that_is_not_finite_fails_its_own_image_alone():
     scorer = PackedScorer(model)
     good, bad = prepared(encoded(noise(40, 40))), prepared(encoded(noise(50, 50)))
     bad.patches[0].resized[:] = np.nan
-    scored, failed, again = score_images([good, bad, good], [scorer])
+    scored, failed, again = score_batch([good, bad, good], [scorer])
     assert scored.failure is None
     assert again.scores[0].value == pytest.approx(scored.scores[0].value, abs=1e-6)
     assert failed.failure == "bad_score"
@@ -105,7 +105,7 @@ def test_an_image_that_makes_the_model_raise_fails_alone(monkeypatch, size):
         return plain_start(batch)
 
     monkeypatch.setattr(scorer, "start", start)
-    rows = score_images(images, [scorer])
+    rows = score_batch(images, [scorer])
     assert [row.failure for row in rows].count("internal") == 1
     assert rows[size // 2].failure_detail == "the model raised ArithmeticError"
     for row, value in zip(rows, scored, strict=True):

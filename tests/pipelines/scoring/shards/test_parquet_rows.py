@@ -1,19 +1,14 @@
 import dataclasses
 
-import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from apache_beam.testing.util import assert_that, equal_to
 from helpers.make_shards import HUGGING_FACE, write_hugging_face
 
-from pipelines.engines.beam_options import parse_beam_options
-from pipelines.engines.runners import make_runner
-from pipelines.scoring.fetch import fetch_rows
+from pipelines.scoring.fetch import fetch_together
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.inputs import list_input, resolve_inputs
 from pipelines.scoring.shards.list_shard import list_shard
-from pipelines.scoring.shards.parquet_rows import ParquetRows, gather_rows
 from pipelines.scoring.shards.shard import Shard
 from schemas.failures import Failure
 
@@ -26,7 +21,7 @@ def refs(path) -> list[ImageRef]:
 
 
 def fetch(*some: ImageRef, max_file_bytes: int = 10**6):
-    return list(fetch_rows(ParquetRows(refs=some), max_file_bytes=max_file_bytes))
+    return list(fetch_together(some, max_file_bytes=max_file_bytes))
 
 
 @pytest.fixture
@@ -102,15 +97,3 @@ def test_a_row_that_the_group_does_not_have_is_truncated(path):
     [ref] = refs(path)
     beyond = dataclasses.replace(ref, part=dataclasses.replace(ref.part, row=5))
     assert fetch(beyond)[0].failure is Failure.TRUNCATED
-
-
-def test_rows_of_a_group_are_gathered_and_other_refs_pass(path):
-    write_hugging_face(path, [b"x"] * 5, group=3)
-    found = refs(path)
-    others = [ImageRef(uri=f"{n}.jpg", key="k", order=(0, n)) for n in range(3)]
-    expected = [*others, ParquetRows(refs=tuple(found[:3]))]
-    expected.append(ParquetRows(refs=tuple(found[3:])))
-    options = parse_beam_options("test", [], set())
-    with beam.Pipeline(make_runner(options, workers=1), options) as pipeline:
-        gathered = gather_rows(pipeline | beam.Create([*reversed(found), *others]))
-        assert_that(gathered, equal_to(expected))
