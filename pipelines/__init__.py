@@ -1,6 +1,7 @@
 """The programs that data teams run: Beam and files at the edge of `musiq_core`.
 
-For other people's Python: `open_ledger` reads what `musiq score` has written.
+For other people's Python: `open_ledger` reads what `musiq score` has written, and
+`ScoreImages` scores images inside a Beam pipeline of theirs.
 """
 
 import importlib
@@ -8,11 +9,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipelines.ledger.reader import LedgerReader, open_ledger
+    from pipelines.scoring.score_images import ScoreImages
 
-__all__ = ["LedgerReader", "open_ledger"]
+__all__ = ["LedgerReader", "ScoreImages", "open_ledger"]
 
 _HOMES = {
     "LedgerReader": "pipelines.ledger.reader",
+    "ScoreImages": "pipelines.scoring.score_images",
     "open_ledger": "pipelines.ledger.reader",
 }
 
