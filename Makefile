@@ -9,7 +9,7 @@ BEAM = $(shell sed -n 's/^apache-beam==\([0-9.]*\).*/\1/p' requirements.lock)
 COMPILE := $(BIN)/uv pip compile setup.py - --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 COMPILE_FOR_GPU := $(BIN)/uv pip compile - --python-version 3.11 --python-platform x86_64-unknown-linux-gnu --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
-.PHONY: install score test test-slow test-faults test-faults-quick test-training test-engines prism metadata soak test-hostile fuzz lint format bench bench-quick lock clean
+.PHONY: install install-train install-gpu score test prism metadata soak fuzz lint format bench bench-quick lock clean
 
 install: $(VENV)/installed
 
@@ -19,6 +19,10 @@ $(VENV)/installed: requirements.lock setup.py
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
+
+# What training and `musiq prepare` need besides; JAX with CUDA libraries.
+install-train install-gpu: install-%: $(VENV)/installed requirements-%.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-$*.lock
 
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
@@ -40,39 +44,33 @@ score: $(VENV)/installed $(if $(INPUT),,$(VENV)/installed-samples)
 ifdef INPUT
 	$(BIN)/musiq score --input "$(INPUT)" --output "$(OUTPUT)" $(if $(MODEL),--model "$(MODEL)")
 else
-	$(BIN)/python -m pipelines.samples.make_samples samples
-	$(BIN)/musiq score --input samples/ --output samples-ledger/ $(if $(MODEL),--model "$(MODEL)")
-	$(BIN)/python -m pipelines.samples.show_scores samples-ledger/
+	$(BIN)/musiq demo $(if $(MODEL),--model "$(MODEL)")
 endif
 
-# Two processes; the tests of a file stay together and share what they set up.
-test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+# Without SUITE the default one: two processes; the tests of a file stay together and
+# share what they set up. FAULT_SEED=17 starts faults with another seed; faults-quick
+# takes a few of each. ENGINES=full takes 200 photos instead of 30, and plans 2,000,000.
+SUITE ?= default
+TESTS_default := -n 2 --dist loadfile
+TESTS_slow := -m slow
+TESTS_training := -m training tests/training
+TESTS_hostile := -m hostile tests/hostile
+TESTS_faults := -m faults tests/faults
+TESTS_faults-quick := -m "faults and not slow" tests/faults
+TESTS_engines := -m engines tests/engines
+TESTS_wheel := -m wheel tests/test_wheel.py
+NEEDED_BY_engines := prism .venv-worker/installed
+NEEDED_BY_wheel := .venv-worker/installed
+SUITES := $(patsubst TESTS_%,%,$(filter TESTS_%,$(.VARIABLES)))
 
-test-slow: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m slow
-
-test-training: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m training tests/training
-
-# FAULT_SEED=17 starts with another seed; the quick ones take a few seeds of each.
-test-faults: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m faults tests/faults
-
-test-faults-quick: $(VENV)/installed-dev
-	FAULTS=quick $(BIN)/python -m pytest -m "faults and not slow" tests/faults
+test: $(VENV)/installed-dev $(NEEDED_BY_$(SUITE))
+	$(if $(TESTS_$(SUITE)),,$(error SUITE=$(SUITE) is none of $(sort $(SUITES))))
+	$(if $(filter faults-quick,$(SUITE)),FAULTS=quick) $(BIN)/python -m pytest $(TESTS_$(SUITE))
 
 IMAGES ?= 20000
 KILL_EVERY_SECONDS ?= 60
 soak: $(VENV)/installed-dev
 	PYTHONPATH=tests $(BIN)/python -m faults.soak --images $(IMAGES) --kill_every_seconds $(KILL_EVERY_SECONDS)
-
-test-hostile: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -m hostile tests/hostile
-
-# ENGINES=full takes 200 photos instead of 30, and plans 2,000,000 instead of 20,000.
-test-engines: $(VENV)/installed-dev prism .venv-worker/installed
-	$(BIN)/python -m pytest -m engines tests/engines
 
 # Beam's strict engine for one machine, built by Go from the module of Beam's version.
 prism: .prism/prism
@@ -81,7 +79,8 @@ prism: .prism/prism
 	GOBIN="$(CURDIR)/.prism" go install github.com/apache/beam/sdks/v2/go/cmd/prism@v$(BEAM)
 	touch $@
 
-# What a Dataflow worker's container has; tests install the project into it.
+# What a Dataflow worker's container and a scoring install have; tests install the
+# project into it.
 .venv-worker/installed: requirements.lock $(VENV)/installed-dev
 	$(PYTHON) -m venv .venv-worker
 	$(BIN)/uv pip install --quiet --python .venv-worker/bin/python --require-hashes -r requirements.lock
@@ -113,9 +112,10 @@ bench-quick: $(VENV)/installed-dev
 # setuptools builds the project itself, without fetching anything unlocked.
 lock: $(VENV)/installed-dev
 	echo 'setuptools>=77' | $(COMPILE) --extra gcp --extra dataflow --extra aws -o requirements.lock
+	echo 'setuptools>=77' | $(COMPILE) --extra train --extra prepare -c requirements.lock -o requirements-train.lock
 	echo 'setuptools>=77' | $(COMPILE) --extra dataflow --extra aws --extra dev -c requirements.lock -o requirements-dev.lock
 	echo scikit-image | $(BIN)/uv pip compile - --no-deps --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements-samples.lock
-	echo 'jax[cuda13]' | $(COMPILE_FOR_GPU) -c requirements.lock -o requirements-gpu.lock
+	echo 'jax[cuda12]' | $(COMPILE_FOR_GPU) -c requirements.lock -o requirements-gpu.lock
 	printf '%s\n' $(ONNX) | $(BIN)/uv pip compile - --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements-onnx.lock
 
 clean:

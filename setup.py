@@ -69,7 +69,6 @@ setup(
         "dataflow": DATAFLOW,
         "prepare": PREPARE,
         "train": TRAIN,
-        "report": [],
         "dev": [*DATAFLOW, *STORES["aws"], *PREPARE, *TRAIN, *TEST_TOOLS],
     },
     entry_points={

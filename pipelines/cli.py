@@ -13,11 +13,12 @@ from typing import NoReturn
 from pipelines.cleaning.arguments import CLEAN
 from pipelines.models.arguments import MODELS
 from pipelines.preparing.arguments import PREPARE
+from pipelines.samples.arguments import DEMO
 from pipelines.scoring.arguments import SCORE
 from pipelines.verifying.arguments import VERIFY
 from schemas import command_line
 
-PROGRAMS = (SCORE, CLEAN, VERIFY, *MODELS, PREPARE)
+PROGRAMS = (SCORE, CLEAN, VERIFY, *MODELS, PREPARE, DEMO)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

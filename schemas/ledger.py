@@ -42,6 +42,7 @@ _LAST = [
     pa.field("run_id", pa.string(), nullable=False),
     pa.field("scored_at", _TIME),
 ]
+_OF_A_RUN = {"vanished", "run_id", "scored_at"}
 _RESERVED_PREFIX = "musiq_"
 RESERVED_COLUMNS = frozenset(
     field.name for field in [*_BEFORE_CARRIED, *_AFTER_CARRIED, *_LAST]
@@ -239,6 +240,18 @@ def rows_to_table(
             column.append(values.get(name))
     arrays = [pa.array(columns[field.name], field.type) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def image_columns(row: LedgerRow, *, models: Sequence[LedgerModel]) -> dict[str, Any]:
+    """Return all that a ledger says of an image, by column; nothing of the run.
+
+    Args:
+      row: A row without carried columns, whose `scores` follow `models`.
+      models: The scoring models.
+    """
+    values = _row_values(row, (), models)
+    names = ledger_schema((), models).names
+    return {name: values.get(name) for name in names if name not in _OF_A_RUN}
 
 
 def _row_values(

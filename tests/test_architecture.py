@@ -1,4 +1,4 @@
-"""Imports point inwards, in no circle, and TensorFlow appears in training alone."""
+"""Imports point inwards, in no circle, rooms are no heaps, TensorFlow in training."""
 
 import ast
 import graphlib
@@ -131,6 +131,19 @@ def test_every_folder_of_code_is_a_package():
     for package in ALLOWED:
         for file in (ROOT / package).rglob("*.py"):
             assert (file.parent / "__init__.py").exists(), file.relative_to(ROOT)
+
+
+# Its steps are many and read best side by side.
+LARGE_ROOMS = {"pipelines/scoring"}
+ROOM_FILES = 16
+
+
+def test_rooms_not_heaps():
+    for package in ALLOWED:
+        for folder in {file.parent for file in (ROOT / package).rglob("*.py")}:
+            files = [f for f in folder.glob("*.py") if f.name != "__init__.py"]
+            name = folder.relative_to(ROOT).as_posix()
+            assert len(files) <= ROOM_FILES or name in LARGE_ROOMS, name
 
 
 UNPICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "torch"}

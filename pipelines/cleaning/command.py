@@ -4,9 +4,8 @@ import datetime
 
 from pipelines.cleaning.arguments import CleaningConfig
 from pipelines.cleaning.superfluous import find_superfluous
-from pipelines.ledger.folder import newest_manifest_number
-from pipelines.storage import resolve, storage_for
-from schemas.errors import UsageError
+from pipelines.ledger.reader import open_ledger
+from pipelines.storage import storage_for
 from schemas.text import printable
 
 
@@ -17,11 +16,8 @@ def run(config: CleaningConfig) -> int:
     whose files are missing.
     """
     now = datetime.datetime.now(datetime.UTC)
-    ledger = resolve(config.ledger, base=None)
-    if newest_manifest_number(ledger) == 0:
-        raise UsageError(f"--ledger {config.ledger} has no published state")
     superfluous = find_superfluous(
-        ledger,
+        open_ledger(config.ledger).uri,
         keep=config.keep,
         changed_before=now - datetime.timedelta(hours=config.older_than_hours),
     )

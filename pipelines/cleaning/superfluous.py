@@ -2,7 +2,7 @@
 
 import datetime
 
-from pipelines.ledger.folder import read_manifest
+from pipelines.ledger.reader import open_ledger
 from pipelines.storage import StoredObject, join, storage_for
 from schemas.manifest import FOLDER, manifest_name, manifest_number
 
@@ -35,7 +35,7 @@ def find_superfluous(
     needed = {
         join(ledger, file.path)
         for number in kept
-        for file in read_manifest(ledger, number).files
+        for file in open_ledger(ledger, number=number).files()
     }
     return [
         *(manifests[number] for number in sorted(manifests) if number not in kept),

@@ -1,1 +1,1 @@
-"""The ledger's folder: what scoring, verifying and cleaning share."""
+"""The ledger's folder, and reading it: what scoring, verifying and cleaning share."""

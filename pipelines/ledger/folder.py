@@ -1,7 +1,9 @@
 """The ledger's folder in a store: its manifests and the files that they name."""
 
+import difflib
 import hashlib
 import io
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,20 +36,19 @@ def newest_manifest_number(ledger: str) -> int:
       LedgerFolderError: If the folder holds other things than a ledger.
       StorageError: If the folder cannot be listed.
     """
-    newest, foreign = 0, None
-    for found in storage_for(ledger).list(_as_folder(ledger)):
-        name = found.uri[len(_as_folder(ledger)) :]
-        folder, _, rest = name.partition("/")
-        if folder == FOLDER:
-            newest = max(newest, manifest_number(rest) or 0)
-        elif folder not in ("runs", "journal"):
-            foreign = foreign or name
-    if foreign is not None and newest == 0:
-        raise LedgerFolderError(
-            f"{ledger} is not a ledger: it holds {foreign!r}; name an empty or new "
-            "folder, or one that `musiq score` wrote"
-        )
-    return newest
+    storage = storage_for(ledger)
+    manifests, root = join(ledger, f"{FOLDER}/"), join(ledger, "")
+    names = (found.uri[len(manifests) :] for found in storage.list(manifests))
+    if newest := max((manifest_number(name) or 0 for name in names), default=0):
+        return newest
+    for found in storage.list(root):
+        name = found.uri[len(root) :]
+        if name.partition("/")[0] not in (FOLDER, "runs", "journal"):
+            raise LedgerFolderError(
+                f"{ledger} is not a ledger: it holds {name!r}; name an empty or new "
+                "folder, or one that `musiq score` wrote"
+            )
+    return 0
 
 
 def read_manifest(ledger: str, number: int) -> Manifest:
@@ -82,12 +83,12 @@ def publish_manifest(ledger: str, number: int, manifest: Manifest) -> None:
 
 
 def read_ledger_file(
-    ledger: str, file: LedgerFile, columns: list[str] | None = None
+    ledger: str, file: LedgerFile, columns: Sequence[str] | None = None
 ) -> pa.Table:
     """Read a file of the ledger, or some columns, and check its digest.
 
     Raises:
-      LedgerFolderError: If it is missing or damaged.
+      LedgerFolderError: If it is missing or damaged, or has no such column.
     """
     uri = join(ledger, file.path)
     try:
@@ -99,8 +100,15 @@ def read_ledger_file(
         raise LedgerFolderError(
             f"{uri} is not what its manifest says; restore it, or start anew elsewhere"
         )
-    return pq.read_table(io.BytesIO(data), columns=columns)
+    parquet = pq.ParquetFile(io.BytesIO(data))
+    if columns is None:
+        return parquet.read()
+    _require_columns(columns, parquet.schema_arrow.names, ledger)
+    return parquet.read(columns).select(columns)
 
 
-def _as_folder(uri: str) -> str:
-    return uri if uri.endswith("/") else f"{uri}/"
+def _require_columns(columns: Sequence[str], names: Sequence[str], ledger: str) -> None:
+    for missing in (column for column in columns if column not in names):
+        close = difflib.get_close_matches(missing, names, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(names)}"
+        raise LedgerFolderError(f"{ledger} has no column {missing!r}; {hint}")

@@ -1,1 +1,1 @@
-"""Sample photos for a first try: what `make score` scores when nothing is named."""
+"""`musiq demo`: sample photos for a first try, scored and shown."""

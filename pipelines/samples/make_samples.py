@@ -1,13 +1,10 @@
 """Real photos out of an installed package, and degraded versions of them.
 
-    python -m pipelines.samples.make_samples FOLDER
-
 scikit-image carries photos as files; none of its code is imported or needed.
 """
 
 import importlib.metadata
 import io
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,25 +72,3 @@ def make_samples(folder: Path) -> list[Path]:
             version.save(path)
             written.append(path)
     return written
-
-
-def main() -> int:
-    """Write the samples to the folder that the one argument names."""
-    if len(sys.argv) != 2:
-        print("usage: python -m pipelines.samples.make_samples FOLDER", file=sys.stderr)
-        return 2
-    try:
-        written = make_samples(Path(sys.argv[1]))
-    except importlib.metadata.PackageNotFoundError:
-        print(
-            f"the sample photos come inside {PACKAGE}, which is not installed; "
-            "`make score` installs it",
-            file=sys.stderr,
-        )
-        return 1
-    print(f"wrote {len(written)} sample photos to {sys.argv[1]}", file=sys.stderr)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

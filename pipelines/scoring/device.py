@@ -41,7 +41,7 @@ def require_device(device: Device) -> None:
     if found != device:
         raise DeviceError(
             f"--device {device} was asked for, but JAX has {found}; install JAX for it "
-            "(such as jax[cuda13]) where the workers run, or leave --device out"
+            "(such as jax[cuda12]) where the workers run, or leave --device out"
         )
 
 

@@ -6,29 +6,28 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from pipelines.ledger.folder import LedgerFolderError, read_ledger_file
+from pipelines.ledger.folder import LedgerFolderError
+from pipelines.ledger.reader import LedgerReader
 from schemas.ledger import RESERVED_COLUMNS, Status, shard_of
-from schemas.manifest import LedgerFile, Manifest
+from schemas.manifest import LedgerFile
 
 
-def verify_ledger(ledger: str, manifest: Manifest) -> list[str]:
+def verify_ledger(ledger: LedgerReader) -> list[str]:
     """Return everything that is wrong with a published state, one line each.
 
-    Args:
-      ledger: The ledger's folder.
-      manifest: The state to check; its own counts were checked when it was read.
+    Its own counts were checked when it was opened.
     """
     problems: list[str] = []
     failures: Counter[str] = Counter()
     schemas: set[pa.Schema] = set()
     rows = vanished = 0
-    for file in manifest.files:
+    for file in ledger.files():
         try:
-            table = read_ledger_file(ledger, file)
+            table = ledger.read_file(file)
         except (LedgerFolderError, pa.ArrowInvalid) as error:
             problems.append(f"{file.path}: {error}")
             continue
-        if found := list(_problems_of(table, file, manifest)):
+        if found := list(_problems_of(table, file, ledger)):
             problems += [f"{file.path}: {problem}" for problem in found]
             continue
         failures.update(table.column("failure").drop_null().to_pylist())
@@ -39,7 +38,7 @@ def verify_ledger(ledger: str, manifest: Manifest) -> list[str]:
         return problems
     if len(schemas) > 1:
         problems.append("the files do not have one schema")
-    counts = manifest.counts
+    counts = ledger.counts
     if vanished != counts.vanished:
         problems.append(
             f"{vanished} rows are marked as vanished, but the manifest says "
@@ -48,17 +47,17 @@ def verify_ledger(ledger: str, manifest: Manifest) -> list[str]:
     if rows - counts.vanished != counts.listed:
         told = f" and {counts.vanished} vanished" if counts.vanished else ""
         problems.append(f"{rows} rows, but {counts.listed} inputs were listed{told}")
-    if failures != manifest.failures:
+    if failures != ledger.failures:
         problems.append("the failed rows are not those that the manifest counts")
     return problems
 
 
 def _problems_of(
-    table: pa.Table, file: LedgerFile, manifest: Manifest
+    table: pa.Table, file: LedgerFile, ledger: LedgerReader
 ) -> Iterator[str]:
     """Yield what is wrong with one file of the right digest."""
     missing = sorted(RESERVED_COLUMNS - set(table.schema.names))
-    missing += [n for n in _score_columns(manifest) if n not in table.schema.names]
+    missing += [n for n in _score_columns(ledger) if n not in table.schema.names]
     if missing:
         yield f"it has no column {', '.join(missing)}"
         return
@@ -69,19 +68,19 @@ def _problems_of(
     if repeated:
         yield f"{len(repeated)} inputs have several rows, such as {repeated[0]!r}"
     # A URI decides its shard, so no URI can be in two files if all are in their own.
-    stray = [u for u in uris if shard_of(u, manifest.shard_count) != file.shard]
+    stray = [u for u in uris if shard_of(u, ledger.shard_count) != file.shard]
     if stray:
         yield f"{len(stray)} rows belong to another shard, such as {stray[0]!r}"
-    yield from _wrong_scores(table, manifest)
+    yield from _wrong_scores(table, ledger)
 
 
-def _wrong_scores(table: pa.Table, manifest: Manifest) -> Iterator[str]:
+def _wrong_scores(table: pa.Table, ledger: LedgerReader) -> Iterator[str]:
     """Yield where scores contradict the row's status, or the manifest's models."""
     is_scored = [s == Status.SCORED for s in table.column("status").to_pylist()]
     has_reason = table.column("failure").is_valid().to_pylist()
     if any(s == r for s, r in zip(is_scored, has_reason, strict=True)):
         yield "a row is neither scored nor failed with a reason, or is both"
-    for name, model in manifest.models.items():
+    for name, model in ledger.models.items():
         column = table.column(f"musiq_{name}")
         if column.is_valid().to_pylist() != is_scored:
             yield f"musiq_{name} is not there for all scored rows, and for no others"
@@ -92,9 +91,9 @@ def _wrong_scores(table: pa.Table, manifest: Manifest) -> Iterator[str]:
             yield f"musiq_{name} has scores of another model file"
 
 
-def _score_columns(manifest: Manifest) -> list[str]:
+def _score_columns(ledger: LedgerReader) -> list[str]:
     return [
         column
-        for name in manifest.models
+        for name in ledger.models
         for column in (f"musiq_{name}", f"musiq_{name}_model")
     ]

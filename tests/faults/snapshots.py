@@ -7,15 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import pyarrow as pa
 import pytest
 from helpers.run_musiq import run_here
 
-from pipelines.ledger.folder import (
-    newest_manifest_number,
-    read_ledger_file,
-    read_manifest,
-)
+from pipelines.ledger.folder import newest_manifest_number
+from pipelines.ledger.reader import open_ledger
 from pipelines.verifying.verify_ledger import verify_ledger
 
 
@@ -41,13 +37,12 @@ def read_snapshot(ledger: Path | str) -> Snapshot | None:
     number = newest_manifest_number(str(ledger))
     if number == 0:
         return None
-    manifest = read_manifest(str(ledger), number)
-    assert verify_ledger(str(ledger), manifest) == []
-    [model] = manifest.models
+    reader = open_ledger(str(ledger), number=number)
+    assert verify_ledger(reader) == []
+    [model] = reader.models
     scores = f"musiq_{model}"
     columns = ["uri", "generation", "status", "failure", scores, f"{scores}_model"]
-    tables = [read_ledger_file(str(ledger), file, columns) for file in manifest.files]
-    rows = pa.concat_tables(tables).select(columns).to_pylist()
+    rows = reader.table(columns).select(columns).to_pylist()
     return {uri: Facts(*facts) for uri, *facts in (row.values() for row in rows)}
 
 

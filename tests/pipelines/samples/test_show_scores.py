@@ -1,34 +1,16 @@
-from helpers.make_images import write_images
-from helpers.run_musiq import run_musiq
-from helpers.tiny_models import tiny_model_file
+from helpers.written_ledger import write_ledger
 
-from pipelines.samples import show_scores
+from pipelines.ledger.reader import open_ledger
+from pipelines.samples.show_scores import best_first, show_scores
 
 
 def test_rows_come_best_first_and_failures_last_with_their_reason(tmp_path, capsys):
-    write_images(tmp_path / "photos", 3)
-    (tmp_path / "photos" / "broken.png").write_bytes(b"nothing")
-    model = tmp_path / "tiny.safetensors"
-    model.write_bytes(tiny_model_file())
-    ledger = tmp_path / "ledger"
-    result = run_musiq(
-        "score", "--input", tmp_path / "photos", "--output", ledger, "--model", model
-    )
-    assert result.code == 0, result.err
-    models, rows = show_scores.read_rows(str(ledger))
-    scores = [row["musiq_tiny"] for row in rows]
-    assert models == ["tiny"]
-    assert scores[:3] == sorted(scores[:3], reverse=True)
-    assert scores[3] is None
-    show_scores.show_rows(models, rows)
-    shown = capsys.readouterr().out
-    assert "not_an_image" in shown
-    assert f"{scores[0]:.3f}" in shown
-
-
-def test_a_folder_without_a_ledger_is_one_line(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["show_scores", str(tmp_path)])
-    assert show_scores.main() == 1
-    assert capsys.readouterr().err == (
-        f"show_scores: error: {tmp_path} holds no published ledger\n"
-    )
+    write_ledger(str(tmp_path), [0.25, None, 0.75, 0.5])
+    ledger = open_ledger(str(tmp_path))
+    scores = [row["musiq_tiny"] for row in best_first(ledger)]
+    assert scores == [0.75, 0.5, 0.25, None]
+    show_scores(ledger)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "photo-" in line]
+    assert "photo-2.png" in lines[0]
+    assert "0.750" in lines[0]
+    assert "empty" in lines[3]

@@ -1,0 +1,167 @@
+"""Reading a ledger: the one face of it, for this project's programs and for others."""
+
+import dataclasses
+import importlib.util
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as pa_dataset
+import pyarrow.fs as pa_fs
+
+from pipelines.ledger.arrow_files import LedgerFiles
+from pipelines.ledger.folder import (
+    LedgerFolderError,
+    newest_manifest_number,
+    read_ledger_file,
+    read_manifest,
+)
+from pipelines.storage import resolve
+from schemas.manifest import Counts, LedgerFile, Manifest
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LedgerReader:
+    """One published state of a ledger; it stays the same while new ones are published.
+
+    Attributes:
+      uri: The ledger's folder.
+      number: Of the state, counted from 1; every run that publishes adds one.
+    """
+
+    uri: str
+    number: int
+    _manifest: Manifest
+
+    @property
+    def run_id(self) -> str:
+        """The run that published this state."""
+        return self._manifest.run_id
+
+    @property
+    def created_at(self) -> str:
+        """When that run started, ISO 8601, UTC."""
+        return self._manifest.created_at
+
+    @property
+    def row_count(self) -> int:
+        """Rows of this state: one for every input."""
+        return sum(file.rows for file in self.files())
+
+    @property
+    def counts(self) -> Counts:
+        """How many inputs that run had, and what became of them."""
+        return self._manifest.counts
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """Rows without scores by their reason."""
+        return self._manifest.failures
+
+    @property
+    def models(self) -> dict[str, dict[str, Any]]:
+        """Digest, URI and score range of each model; model X fills column `musiq_X`."""
+        return self._manifest.models
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything else that can change a score."""
+        return self._manifest.settings
+
+    @property
+    def score_quantiles(self) -> dict[str, dict[str, float]]:
+        """Quantiles of each model's scores: `{model: {"0.5": median, ...}}`."""
+        return self._manifest.score_quantiles
+
+    @property
+    def shard_count(self) -> int:
+        """Shards that the rows are divided into by their URIs, a power of two."""
+        return self._manifest.shard_count
+
+    def files(self) -> tuple[LedgerFile, ...]:
+        """Return the Parquet files of this state; their paths are below `uri`."""
+        return self._manifest.files
+
+    def read_file(
+        self, file: LedgerFile, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """Read one file, or some of its columns, and check its digest.
+
+        Raises:
+          LedgerFolderError: If it is missing, damaged or has no such column.
+        """
+        return read_ledger_file(self.uri, file, columns)
+
+    def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Yield the rows file by file: one file is in memory at a time.
+
+        Raises:
+          LedgerFolderError: If a file is missing, damaged or has no such column.
+        """
+        for file in self.files():
+            yield self.read_file(file, columns)
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return all rows, or some columns of them, in no order that means anything.
+
+        Every file is read whole and its digest checked; only the columns asked for stay
+        in memory. The table is taken by others as it is:
+
+            polars.from_arrow(ledger.table())
+            table = ledger.table(); duckdb.sql("SELECT count(*) FROM table")
+
+        Args:
+          columns: Their names; all by default.
+
+        Raises:
+          LedgerFolderError: If a file is missing, damaged or has no such column.
+          StorageError: If the store does not answer.
+        """
+        return pa.concat_tables(self.tables(columns))
+
+    def dataset(self) -> pa_dataset.Dataset:
+        """Return the rows as a dataset that reads only what a query needs.
+
+        For ledgers that memory does not hold: from an object store each query fetches
+        the columns and row groups that it needs, by ranges of at least 1 MiB. As not
+        every byte is read, sizes are checked but no digests. DuckDB queries it by the
+        name of its variable, Polars by `polars.scan_pyarrow_dataset`.
+        """
+        files = pa_fs.PyFileSystem(LedgerFiles(self.uri, self.files()))
+        paths = [file.path for file in self.files()]
+        return pa_dataset.dataset(paths, format="parquet", filesystem=files)
+
+    def to_pandas(self, columns: Sequence[str] | None = None) -> Any:
+        """Return `table(columns)` as a `pandas.DataFrame`.
+
+        Raises:
+          LedgerFolderError: As `table`, and if pandas is not installed.
+        """
+        if importlib.util.find_spec("pandas") is None:
+            raise LedgerFolderError("to_pandas needs pandas: pip install pandas")
+        return self.table(columns).to_pandas()
+
+
+def open_ledger(uri: str, *, number: int | None = None) -> LedgerReader:
+    """Open a published state of a ledger.
+
+    Args:
+      uri: The ledger's folder, which `musiq score --output` named: a local path, gs://
+        or s3://.
+      number: Of an older state; the newest by default.
+
+    Raises:
+      LedgerFolderError: If there is no ledger, or no state of that number; one line.
+      NameRefused: If no store can hold the name.
+      StorageError: If the store does not answer.
+    """
+    folder = resolve(uri, base=None)
+    found = newest_manifest_number(folder) if number is None else number
+    if found < 1:
+        raise LedgerFolderError(
+            f"{uri} has no published state; name a folder that `musiq score` has "
+            "written to"
+        )
+    return LedgerReader(
+        uri=folder, number=found, _manifest=read_manifest(folder, found)
+    )
