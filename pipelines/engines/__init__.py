@@ -1,1 +1,1 @@
-"""From Beam options to the engine that executes a job."""
+"""From Beam options to the engine that executes a job; programs use `job.Job`."""
