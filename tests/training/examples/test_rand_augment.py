@@ -6,7 +6,7 @@ from helpers.make_images import noise
 from helpers.shared_data import SHARED
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageOps
 
-from training import rand_augment as ra
+from training.examples import rand_augment as ra
 from training.examples.quiet_tensorflow import tf
 
 GREY = (128, 128, 128)
