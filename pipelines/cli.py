@@ -16,7 +16,7 @@ from pipelines.preparing.arguments import PREPARE
 from pipelines.samples.arguments import DEMO
 from pipelines.scoring.arguments import SCORE
 from pipelines.verifying.arguments import VERIFY
-from schemas import command_line
+from schemas.programs import command_line
 
 PROGRAMS = (SCORE, CLEAN, VERIFY, *MODELS, PREPARE, DEMO)
 

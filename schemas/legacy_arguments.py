@@ -1,4 +1,4 @@
-"""Being replaced by schemas/command_line.py."""
+"""Being replaced by schemas/programs/command_line.py."""
 
 import argparse
 import difflib

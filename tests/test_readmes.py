@@ -23,7 +23,7 @@ from PIL import Image
 import pipelines.cli
 import training.cli
 from pipelines.samples.make_samples import PHOTOS
-from schemas.command_line import accept_hyphens
+from schemas.programs.command_line import accept_hyphens
 
 CLOUD = "needs an account in Google Cloud"
 # Of each README, how a block begins that cannot run here, and the reason.

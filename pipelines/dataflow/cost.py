@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.scoring.counters import SCORED
-from schemas.command_line import ArgumentParser
 from schemas.errors import UsageError
+from schemas.programs.command_line import ArgumentParser
 
 _HOUR = 3600
 _GIB = 2**30

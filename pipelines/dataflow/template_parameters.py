@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from pipelines.scoring.arguments import SCORE
-from schemas.flags import Flag, FlagType, flag_types, help_of
+from schemas.programs.flags import Flag, FlagType, flag_types, help_of
 
 _WHOLE_NUMBER = r"^[1-9][0-9]*$"
 _NUMBER = r"^[0-9]*\.?[0-9]*[1-9][0-9]*\.?[0-9]*$"

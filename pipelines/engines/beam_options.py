@@ -9,9 +9,9 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.heavy_imports import no_log_warnings
-from schemas.command_line import refuse_unknown
 from schemas.errors import UsageError
 from schemas.plain import to_plain
+from schemas.programs.command_line import refuse_unknown
 
 
 def parse_beam_options(

@@ -5,8 +5,8 @@ import textwrap
 
 from pipelines.preparing.config import PreparingConfig, SplitChoice
 from pipelines.preparing.datasets import DATA_SETS, DataSetName
-from schemas.flags import Flag
-from schemas.programs import Program
+from schemas.programs.flags import Flag
+from schemas.programs.program import Program
 
 _EPILOG = """\
 What must lie in --input for each DATASET (more in pipelines/preparing/README.md):

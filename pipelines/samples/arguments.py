@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from schemas.flags import Flag
-from schemas.programs import Program
+from schemas.programs.flags import Flag
+from schemas.programs.program import Program
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

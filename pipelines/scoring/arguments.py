@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.scoring.config import ScoringConfig
-from schemas.flags import Flag
-from schemas.programs import Program
+from schemas.programs.flags import Flag
+from schemas.programs.program import Program
 
 _EPILOG = """\
 Beam's own options (--runner, --temp_location, ...) are passed through.

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from schemas.flags import Flag
-from schemas.programs import Program
+from schemas.programs.flags import Flag
+from schemas.programs.program import Program
 
 _EPILOG = """\
 Exit codes: 0 the ledger is whole, 1 it is not, 2 wrong arguments.

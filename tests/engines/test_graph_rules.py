@@ -18,7 +18,7 @@ from pipelines.cli import build_parser
 from pipelines.engines.embedded.runner import embedded_runner
 from pipelines.scoring.configure import start_run
 from pipelines.scoring.flow import score_photos
-from schemas.command_line import parse_arguments
+from schemas.programs.command_line import parse_arguments
 
 _MOST_BYTES = 64  # a digest may cross a shuffle, a file may not
 

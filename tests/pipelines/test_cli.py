@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from helpers.run_musiq import run_musiq
 
-from schemas.command_line import accept_hyphens
+from schemas.programs.command_line import accept_hyphens
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from schemas.flags import Flag
+from schemas.programs.flags import Flag
 
 _CONFIG = Flag(
     "config",

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from schemas.errors import UsageError
-from schemas.flags import values_from_file
-from schemas.programs import Program
+from schemas.programs.flags import values_from_file
+from schemas.programs.program import Program
 
 _ENGINE = "beam"
 

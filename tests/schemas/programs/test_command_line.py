@@ -5,10 +5,10 @@ from typing import Literal
 
 import pytest
 
-from schemas.command_line import build_parser, run_command
 from schemas.errors import UsageError
-from schemas.flags import Flag
-from schemas.programs import Program
+from schemas.programs.command_line import build_parser, run_command
+from schemas.programs.flags import Flag
+from schemas.programs.program import Program
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

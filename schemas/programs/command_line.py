@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from schemas.config_file import nearest, with_config
 from schemas.errors import MusiqError, UsageError
-from schemas.flags import add_flags, flag_types
-from schemas.programs import Program
+from schemas.programs.config_file import nearest, with_config
+from schemas.programs.flags import add_flags, flag_types
+from schemas.programs.program import Program
 from schemas.text import printable
 
 

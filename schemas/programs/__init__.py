@@ -1,0 +1,1 @@
+"""Programs of a command: settings as dataclasses, one table of flags for each."""
