@@ -1,7 +1,6 @@
 """The `musiq-train` command: one subcommand a program.
 
-Only argument definitions are imported here; each program's own imports, which take
-seconds, happen when it runs.
+A program's own imports, which take seconds, happen when it runs.
 """
 
 import argparse
@@ -9,19 +8,14 @@ import os
 import sys
 from collections.abc import Sequence
 
-from schemas.errors import MusiqError
-from schemas.legacy_arguments import ArgumentParser, accept_hyphens
-from schemas.text import printable
-from training.builtin import arguments as builtin_arguments
-from training.commands import evaluate_arguments, publish_arguments, run_arguments
+from schemas.programs import command_line
+from training.builtin.arguments import BUILTIN
+from training.commands.evaluate_arguments import EVALUATE
+from training.commands.publish_arguments import PUBLISH
+from training.commands.run_arguments import RUN
 from training.errors import Preempted, ProcessLost, TrainingDiverged, WorseModelError
 
-PROGRAMS = {
-    "run": run_arguments.add_program,
-    "evaluate": evaluate_arguments.add_program,
-    "publish": publish_arguments.add_program,
-    "builtin": builtin_arguments.add_program,
-}
+PROGRAMS = (RUN, EVALUATE, PUBLISH, BUILTIN)
 _OURS = ("schemas", "musiq_core", "pipelines", "training")
 
 
@@ -34,49 +28,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
       0 done, 1 failed, 2 wrong arguments, 143 told to stop and saved.
     """
-    arguments = accept_hyphens(sys.argv[1:] if argv is None else argv)
-    args, rest = build_parser().parse_known_args(arguments)
-    try:
-        return args.run(args, rest)
-    except ProcessLost as error:
-        _fail(args.program, f"error: {error}", 1)
-        # An orderly end would wait for the process that does not come.
-        sys.stderr.flush()
-        os._exit(1)
-    except (TrainingDiverged, WorseModelError) as error:
-        return _fail(args.program, f"error: {error}", 1)
-    except MusiqError as error:
-        return _fail(args.program, f"error: {error}", 2)
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package in ("", *_OURS):
-            raise
-        cure = "pip install 'musiq[train]'"
-        return _fail(args.program, f"error: {package} is not installed: {cure}", 2)
-    except Preempted as stop:
-        done = f"stopped after step {stop.step}; the same command goes on from there"
-        return _fail(args.program, done, 143)
-    except KeyboardInterrupt:
-        return _fail(args.program, "interrupted", 1)
+    arguments = sys.argv[1:] if argv is None else argv
+    return command_line.run_command(build_parser(), arguments, ending_of=_ending_of)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all subcommands."""
-    parser = ArgumentParser(
-        prog="musiq-train",
-        description="Train MUSIQ, measure it and publish model files.",
-        epilog="Example: musiq-train run --experiment koniq --data data/koniq "
+    return command_line.build_parser(
+        "musiq-train",
+        "Train MUSIQ, measure it and publish model files.",
+        "Example: musiq-train run --experiment koniq --data data/koniq "
         "--output runs/koniq",
+        PROGRAMS,
     )
-    programs = parser.add_subparsers(dest="program", required=True, metavar="PROGRAM")
-    for name, add_program in PROGRAMS.items():
-        add_program(programs, name)
-    return parser
 
 
-def _fail(program: str, message: str, code: int) -> int:
-    print(f"musiq-train {program}: {printable(message)}", file=sys.stderr)
-    return code
+def _ending_of(error: BaseException) -> command_line.Ending | None:
+    """Return the line and the exit code of what ends a training program."""
+    if isinstance(error, ProcessLost):
+        # An orderly end would wait for the process that does not come.
+        return command_line.Ending(f"error: {error}", 1, at_once=os._exit)
+    if isinstance(error, TrainingDiverged | WorseModelError):
+        return command_line.Ending(f"error: {error}", 1)
+    if isinstance(error, Preempted):
+        done = f"stopped after step {error.step}; the same command goes on from there"
+        return command_line.Ending(done, 143)
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").partition(".")[0]
+        if package not in ("", *_OURS):
+            cure = "pip install 'musiq[train]'"
+            return command_line.Ending(f"error: {package} is not installed: {cure}", 2)
+    return None
 
 
 if __name__ == "__main__":

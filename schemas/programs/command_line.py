@@ -4,8 +4,9 @@ Nothing of an `argparse.Namespace` leaves this file: a program gets its own data
 """
 
 import argparse
+import dataclasses
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from schemas.errors import MusiqError, UsageError
@@ -65,22 +66,56 @@ def build_parser(
     return parser
 
 
-def run_command(parser: argparse.ArgumentParser, argv: Iterable[str]) -> int:
+@dataclasses.dataclass(frozen=True)
+class Ending:
+    """How a program ends after an error.
+
+    Attributes:
+      line: What is said, behind the program's name.
+      exit_code: What the command returns.
+      at_once: Ends the process instead, where an orderly end is not possible.
+    """
+
+    line: str
+    exit_code: int
+    at_once: Callable[[int], NoReturn] | None = None
+
+
+def _ending_of(error: BaseException) -> Ending | None:
+    """Return the ending after an error of any program; None if none is known."""
+    if isinstance(error, MusiqError):
+        return Ending(f"error: {error}", 2)
+    return Ending("interrupted", 1) if isinstance(error, KeyboardInterrupt) else None
+
+
+def run_command(
+    parser: argparse.ArgumentParser,
+    argv: Iterable[str],
+    *,
+    ending_of: Callable[[BaseException], Ending | None] = lambda _: None,
+) -> int:
     """Run the program that a command line means and return its exit code.
 
     A mistake is told in one line, and gives 2; an interrupt gives 1.
+
+    Args:
+      parser: As `build_parser` returns it.
+      argv: Arguments without the command's name.
+      ending_of: The ending after errors that this command's programs know besides.
     """
     parsed, rest = parser.parse_known_args(accept_hyphens(argv))
     program: Program = parsed.chosen
-    title = f"{parser.prog} {program.name}"
     try:
         return program.run(*_settings_of(program, vars(parsed), rest))
-    except MusiqError as error:
-        print(f"{title}: error: {printable(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"{title}: interrupted", file=sys.stderr)
-        return 1
+    except BaseException as error:
+        ending = ending_of(error) or _ending_of(error)
+        if ending is None:
+            raise
+        title = f"{parser.prog} {program.name}"
+        print(f"{title}: {printable(ending.line)}", file=sys.stderr, flush=True)
+        if ending.at_once:
+            ending.at_once(ending.exit_code)
+        return ending.exit_code
 
 
 def parse_arguments(

@@ -26,7 +26,8 @@ _CONTEXT = multiprocessing.get_context("spawn")
 
 def run(request: BuiltinRequest) -> int:
     """Train, evaluate and write the built-in model; return the exit code."""
-    collected, labelled, output = request.photos, request.labelled, request.output
+    collected, labelled = Path(request.photos), Path(request.labelled)
+    output = Path(request.output)
     with concurrent.futures.ProcessPoolExecutor(request.processes, _CONTEXT) as pool:
         photos = choose_photos(collected, labelled, output, pool)
     parameters: dict[str, np.ndarray] | None = None

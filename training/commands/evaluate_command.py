@@ -35,11 +35,11 @@ def run(request: EvaluateRequest) -> int:
             ]
     if not is_first():
         return 0
-    source = request.run_folder or request.model or ""
+    source = request.run or request.model or ""
     if request.runs is None:
-        print_evaluation(evaluations[0], source=source, as_json=request.as_json)
+        print_evaluation(evaluations[0], source=source, as_json=request.json)
     else:
-        print_runs(evaluations, source=source, as_json=request.as_json)
+        print_runs(evaluations, source=source, as_json=request.json)
     return 0
 
 
@@ -51,17 +51,15 @@ def trained_model(request: EvaluateRequest) -> TrainedModel:
       StorageError: If it cannot be read.
     """
     if request.model is not None:
-        if request.step is not None:
-            raise UsageError("--step is of a --run, a --model file has no steps")
         return open_model_file(request.model)
-    assert request.run_folder is not None  # one of the two is required
-    return open_run(request.run_folder, request.step)
+    assert request.run is not None  # one of the two is given
+    return open_run(request.run, request.step)
 
 
 def _numbered(request: EvaluateRequest, number: int) -> EvaluateRequest:
     """Return the request of one of several trainings."""
     filled: dict[str, str] = {}
-    for name in ("run_folder", "model", "data", "predictions"):
+    for name in ("run", "model", "data", "predictions"):
         pattern: str | None = getattr(request, name)
         if not pattern:
             continue

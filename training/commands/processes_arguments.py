@@ -1,68 +1,66 @@
-"""The arguments by which the processes of a pod find each other."""
+"""The flags by which the processes of a pod find each other."""
 
-import argparse
+import dataclasses
 import os
 
 from schemas.errors import UsageError
-from schemas.legacy_arguments import ArgumentParser, positive
+from schemas.programs.flags import Flag
 from training.running.processes_config import ProcessesConfig
 
 _COORDINATOR = "MUSIQ_COORDINATOR"
 _COUNT = "MUSIQ_PROCESS_COUNT"
 _INDEX = "MUSIQ_PROCESS_INDEX"
 
-
-def add_processes_arguments(parser: ArgumentParser) -> None:
-    """Add the arguments; a process that trains alone needs none of them."""
-    group = parser.add_argument_group(
-        "several processes", "every process runs the same command"
-    )
-    group.add_argument(
-        "--distributed",
-        action="store_true",
-        help="find the other processes by what the surroundings tell: a TPU slice, "
-        "Slurm, Kubernetes or Open MPI",
-    )
-    group.add_argument(
-        "--coordinator",
-        metavar="HOST:PORT",
-        help=f"address of process 0, without --distributed (default: ${_COORDINATOR})",
-    )
-    group.add_argument(
-        "--process_count",
-        type=int,
-        metavar="N",
-        help=f"how many processes there are (default: ${_COUNT})",
-    )
-    group.add_argument(
-        "--process_index",
-        type=int,
-        metavar="I",
-        help=f"which one this is, from 0 (default: ${_INDEX})",
-    )
-    group.add_argument(
-        "--heartbeat_timeout_seconds",
-        type=positive(int),
-        default=ProcessesConfig.heartbeat_timeout_seconds,
-        metavar="S",
-        help="all end when one is silent for S seconds (default: %(default)s)",
-    )
+# A process that trains alone needs none of them.
+PROCESSES_FLAGS = (
+    Flag(
+        "distributed",
+        "of several processes, which all run the same command: find the others by "
+        "what the surroundings tell: a TPU slice, Slurm, Kubernetes or Open MPI",
+    ),
+    Flag(
+        "coordinator",
+        f"address of process 0, without --distributed (default: ${_COORDINATOR})",
+        "HOST:PORT",
+    ),
+    Flag("process_count", f"how many processes there are (default: ${_COUNT})", "N"),
+    Flag("process_index", f"which one this is, from 0 (default: ${_INDEX})", "I"),
+    Flag("heartbeat_timeout_seconds", "all end when one is silent for S seconds", "S"),
+)
 
 
-def processes_of(args: argparse.Namespace) -> ProcessesConfig:
-    """Return what the arguments, or else the environment, say of the processes.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ProcessesRequest:
+    """How processes find each other, as the flags say; the environment says the rest.
 
-    Raises:
-      UsageError: If they contradict each other.
+    Attributes:
+      distributed: Whether the surroundings tell.
+      coordinator: HOST:PORT of process 0.
+      process_count: Processes of the run.
+      process_index: Which one this is.
+      heartbeat_timeout_seconds: Silence after which a process counts as dead.
     """
-    coordinator = args.coordinator or os.environ.get(_COORDINATOR)
-    return ProcessesConfig(
-        coordinator_address=coordinator,
-        process_count=_number(args.process_count, _COUNT),
-        process_index=_number(args.process_index, _INDEX),
-        detect=args.distributed,
-        heartbeat_timeout_seconds=args.heartbeat_timeout_seconds,
-    )
+
+    distributed: bool = False
+    coordinator: str | None = None
+    process_count: int | None = None
+    process_index: int | None = None
+    heartbeat_timeout_seconds: int = ProcessesConfig.heartbeat_timeout_seconds
+
+    @property
+    def processes(self) -> ProcessesConfig:
+        """What the flags, or else the environment, say of the processes.
+
+        Raises:
+          UsageError: If they contradict each other.
+        """
+        return ProcessesConfig(
+            coordinator_address=self.coordinator or os.environ.get(_COORDINATOR),
+            process_count=_number(self.process_count, _COUNT),
+            process_index=_number(self.process_index, _INDEX),
+            detect=self.distributed,
+            heartbeat_timeout_seconds=self.heartbeat_timeout_seconds,
+        )
 
 
 def _number(given: int | None, variable: str) -> int | None:

@@ -27,9 +27,9 @@ def run(request: PublishRequest) -> int:
         raise UsageError(f"--name: {error}") from error
     versions = ModelVersions(join(request.output, request.name))
     versions.newest()  # a store that cannot be used fails here, before the work
-    trained = open_run(request.run_folder, request.step)
+    trained = open_run(request.run, request.step)
     split = open_split(request.data, request.split)
-    experiment = _require_its_data(request, read_run(request.run_folder), split.dataset)
+    experiment = _require_its_data(request, read_run(request.run), split.dataset)
 
     def measured(model: TrainedModel) -> Evaluation:
         predictions = predict(
@@ -60,7 +60,7 @@ def run(request: PublishRequest) -> int:
         source=trained.source,
     )
     published = publish(data, versions, srcc_of=srcc_of, force=request.force)
-    if request.as_json:
+    if request.json:
         told = {
             "uri": published.uri,
             "digest": published.digest,
@@ -87,12 +87,12 @@ def _require_its_data(
     """
     if run.dataset_sha256 != run_of(run.experiment, dataset).dataset_sha256:
         raise UsageError(
-            f"--data {request.data} is not what {request.run_folder} was trained on: "
+            f"--data {request.data} is not what {request.run} was trained on: "
             f"that was {run.dataset} as another `musiq prepare` left it"
         )
     if request.split == run.experiment.split:
         raise UsageError(
-            f"--split {request.split}: {request.run_folder} was trained on these "
+            f"--split {request.split}: {request.run} was trained on these "
             "examples, which cannot measure it; name another split"
         )
     return run.experiment

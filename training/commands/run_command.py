@@ -28,7 +28,7 @@ from training.running.processes import is_first, join_processes, meet
 
 def run(request: RunRequest) -> int:
     """Train and return the exit code."""
-    experiment = apply_settings(load_experiment(request.experiment), request.settings)
+    experiment = apply_settings(load_experiment(request.experiment), request.set)
     split = open_split(request.data, experiment.split)
     experiment.require_labels(split.dataset)
     config, optimizer = _loop_of(request, experiment, split.example_count)

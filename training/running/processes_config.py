@@ -26,6 +26,11 @@ class ProcessesConfig:
     heartbeat_timeout_seconds: int = 100
 
     def __post_init__(self):
+        if self.heartbeat_timeout_seconds < 1:
+            raise UsageError(
+                "heartbeat_timeout_seconds must be positive, got "
+                f"{self.heartbeat_timeout_seconds}"
+            )
         given = (self.coordinator_address, self.process_count, self.process_index)
         if not self.detect and None in given and given != (None, None, None):
             raise UsageError(
