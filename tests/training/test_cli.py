@@ -84,7 +84,7 @@ def test_help_names_the_experiments():
         ([], "the following arguments are required: PROGRAM"),
         (["runn"], "invalid choice: 'runn'"),
         (["run"], "required: --experiment, --data, --output"),
-        (["run", "--exp", "koniq"], "required: --experiment"),
+        (["run", "--exp", "koniq"], "unknown flag --exp"),
     ],
 )
 def test_a_wrong_command_is_told_in_one_line(arguments, message):
