@@ -3,6 +3,14 @@
 import dataclasses
 from collections.abc import Sequence
 
+LARGEST_TOKEN_COUNT = 65535
+"""Tokens of the largest image: with its CLS row it fills the longest sequence."""
+
+
+def sequence_length(token_count: int) -> int:
+    """Return the rows that an image takes in a sequence: its tokens and CLS."""
+    return token_count + 1
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PreprocessingConfig:
