@@ -3,7 +3,7 @@
 import argparse
 import difflib
 from collections.abc import Callable, Iterable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from schemas.errors import UsageError
 
@@ -21,7 +21,7 @@ def printable(text: object) -> str:
 class ArgumentParser(argparse.ArgumentParser):
     """Takes no abbreviations and answers a mistake with one line."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,

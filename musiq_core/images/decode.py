@@ -4,7 +4,8 @@ import dataclasses
 from typing import Literal, get_args
 
 import numpy as np
-import simplejpeg
+import simplejpeg  # pyright: ignore[reportMissingTypeStubs]
+from jaxtyping import UInt8
 from PIL import Image, JpegImagePlugin, TiffImagePlugin
 
 from musiq_core.images import image_format, pillow_image
@@ -12,6 +13,9 @@ from schemas.failures import Failure, ImageFailure
 
 JpegDct = Literal["fast", "accurate"]
 OrientationRule = Literal["apply", "ignore"]
+
+Rgb = UInt8[np.ndarray, "height width 3"]
+"""An image or a part of it: uint8 [height, width, 3], RGB in 0..255."""
 
 # Pillow itself refuses pictures that are larger.
 LARGEST_MAX_PIXELS = 178_956_970
@@ -78,7 +82,7 @@ class DecodedImage:
         invalid or unreadable.
     """
 
-    pixels: np.ndarray
+    pixels: Rgb
     format: str
     frames: int
     orientation: int
@@ -178,11 +182,11 @@ def _decode(data: bytes, picture: Image.Image, config: DecodeConfig) -> DecodedI
     )
 
 
-def _decode_jpeg(data: bytes, picture: Image.Image, config: DecodeConfig) -> np.ndarray:
+def _decode_jpeg(data: bytes, picture: Image.Image, config: DecodeConfig) -> Rgb:
     if picture.mode == "CMYK":
         return pillow_image.read_rgb(picture)
 
-    def decode(*, strict: bool) -> np.ndarray:
+    def decode(*, strict: bool) -> Rgb:
         return simplejpeg.decode_jpeg(
             data,
             colorspace="RGB",
@@ -205,7 +209,9 @@ def _decode_jpeg(data: bytes, picture: Image.Image, config: DecodeConfig) -> np.
         return stored  # the defect stands in the header, where both are strict
 
 
-def _turn_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+def _turn_upright(
+    pixels: Rgb, orientation: int
+) -> UInt8[np.ndarray, "upright_height upright_width 3"]:
     """Undo an EXIF orientation: 5 to 8 swap height and width."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
