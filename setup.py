@@ -28,6 +28,7 @@ TRAIN = [
 ]
 TEST_TOOLS = [
     "basedpyright",
+    "beartype",
     "flask",
     "flask-cors",
     "gcp-storage-emulator",
@@ -57,6 +58,7 @@ setup(
         "flax>=0.12",
         "google-crc32c>=1.7",
         "jax>=0.10",
+        "jaxtyping>=0.3",
         "numpy>=2",
         "pillow>=12.1",
         "pyarrow>=20",

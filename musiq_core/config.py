@@ -10,6 +10,14 @@ OrientationRule = Literal["apply", "ignore"]
 # Pillow itself refuses pictures that are larger.
 LARGEST_MAX_PIXELS = 178_956_970
 
+LARGEST_TOKEN_COUNT = 65535
+"""Tokens of the largest image: with its CLS row it fills the longest sequence."""
+
+
+def sequence_length(token_count: int) -> int:
+    """Return the rows that an image takes in a sequence: its tokens and CLS."""
+    return token_count + 1
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PreprocessingConfig:

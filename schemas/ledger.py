@@ -1,5 +1,9 @@
 """The ledger: a Parquet table with exactly one row for every distinct input."""
 
+# PyArrow has no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false
+# pyright: reportUnknownParameterType=false, reportUnknownArgumentType=false
+
 import dataclasses
 import datetime
 import enum

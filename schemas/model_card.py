@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from typing import Any
+from typing import Any, cast
 
 from schemas.errors import MusiqError
 from schemas.plain import PlainError, from_plain, to_plain
@@ -102,7 +102,7 @@ def _require_scores(self_test: Any) -> None:
     """Refuse anything but finite numbers by name."""
     if not isinstance(self_test, dict):
         raise ModelCardError(f"self_test must be scores by picture, got {self_test!r}")
-    for picture, score in self_test.items():
+    for picture, score in cast("dict[object, object]", self_test).items():
         if not isinstance(score, int | float) or not math.isfinite(score):
             raise ModelCardError(
                 f"the self-test's score of picture {picture!r} must be a finite "

@@ -4,8 +4,8 @@ import dataclasses
 import enum
 import types
 import typing
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard, TypeVar
 
 Made = TypeVar("Made")
 _WORDS = {
@@ -29,9 +29,9 @@ def to_plain(value: Any) -> Any:
         }
     if isinstance(value, enum.Enum):
         return value.value
-    if isinstance(value, Mapping):
+    if _is_mapping(value):
         return {key: to_plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
+    if _is_list(value):
         return [to_plain(one) for one in value]
     return value
 
@@ -45,7 +45,7 @@ def from_plain(kind: type[Made], fields: Any) -> Made:
       PlainError: If fields are missing or unknown, or a value is not of its type.
       ValueError: If the dataclass refuses the values.
     """
-    if not isinstance(fields, Mapping):
+    if not _is_mapping(fields):
         raise PlainError(f"{fields!r} is no {kind.__name__}: it has no fields")
     known = dataclasses.fields(typing.cast(Any, kind))
     required = {
@@ -99,7 +99,7 @@ def choices_of(hint: Any) -> tuple[str, ...]:
 
 def words_for(hint: Any) -> str:
     """Return what a type asks for, in words."""
-    told = []
+    told: list[str] = []
     for kind in alternatives(hint):
         if kind is types.NoneType:
             continue
@@ -124,14 +124,14 @@ def _value_of(kind: Any, value: Any, name: str) -> Any:
             raise TypeError
         return kind(value) if isinstance(kind, type) else value
     if dataclasses.is_dataclass(kind):
-        if not isinstance(value, Mapping):
+        if not _is_mapping(value):
             raise TypeError
         try:
-            return from_plain(typing.cast(type, kind), value)
+            return from_plain(typing.cast(type[Any], kind), value)
         except PlainError as error:
             raise PlainError(f"{name}: {error}") from error
     if origin is tuple:
-        if not isinstance(value, list | tuple):
+        if not _is_list(value):
             raise TypeError
         items = parts[:1] * len(value) if parts[1:] == (...,) else parts
         if len(items) != len(value):
@@ -139,11 +139,21 @@ def _value_of(kind: Any, value: Any, name: str) -> Any:
         pairs = zip(items, value, strict=True)
         return tuple(value_of(item, one, name) for item, one in pairs)
     if origin is dict:
-        if not isinstance(value, Mapping):
+        if not _is_mapping(value):
             raise TypeError
-        return {k: value_of(parts[1], one, f"{name}.{k}") for k, one in value.items()}
+        return {
+            key: value_of(parts[1], one, f"{name}.{key}") for key, one in value.items()
+        }
     if kind is float and type(value) in (int, float):
         return float(value)
     if type(value) is not kind:
         raise TypeError
     return value
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, list | tuple)

@@ -2,9 +2,14 @@
 
 import os
 
+import jaxtyping
 import pytest
+from helpers import shape_checks
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Shapes and dtypes in annotations hold in this process; programs that tests start are
+# what users start.
+jaxtyping.install_import_hook("musiq_core", f"{shape_checks.__name__}.check")
 
 from helpers import gcs_emulator, golden_models, s3_emulator
 

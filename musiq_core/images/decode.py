@@ -3,12 +3,16 @@
 import dataclasses
 
 import numpy as np
-import simplejpeg
+import simplejpeg  # pyright: ignore[reportMissingTypeStubs]
+from jaxtyping import UInt8
 from PIL import Image, JpegImagePlugin, TiffImagePlugin
 
 from musiq_core.config import DEFAULT_DECODING, LARGEST_MAX_PIXELS, DecodeConfig
 from musiq_core.images import image_format, pillow_image
 from schemas.failures import Failure, ImageFailure
+
+Rgb = UInt8[np.ndarray, "height width 3"]
+"""An image or a part of it: uint8 [height, width, 3], RGB in 0..255."""
 
 _SIGNS_OF_TRUNCATION = (
     "truncat",
@@ -31,7 +35,7 @@ class DecodedImage:
         invalid or unreadable.
     """
 
-    pixels: np.ndarray
+    pixels: Rgb
     format: str
     frames: int
     orientation: int
@@ -128,11 +132,11 @@ def _decode(data: bytes, picture: Image.Image, config: DecodeConfig) -> DecodedI
     )
 
 
-def _decode_jpeg(data: bytes, picture: Image.Image, config: DecodeConfig) -> np.ndarray:
+def _decode_jpeg(data: bytes, picture: Image.Image, config: DecodeConfig) -> Rgb:
     if picture.mode == "CMYK":
         return pillow_image.read_rgb(picture)
 
-    def decode(*, strict: bool) -> np.ndarray:
+    def decode(*, strict: bool) -> Rgb:
         return simplejpeg.decode_jpeg(
             data,
             colorspace="RGB",
@@ -155,7 +159,9 @@ def _decode_jpeg(data: bytes, picture: Image.Image, config: DecodeConfig) -> np.
         return stored  # the defect stands in the header, where both are strict
 
 
-def _turn_upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+def _turn_upright(
+    pixels: Rgb, orientation: int
+) -> UInt8[np.ndarray, "upright_height upright_width 3"]:
     """Undo an EXIF orientation: 5 to 8 swap height and width."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)

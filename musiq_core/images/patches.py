@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from jaxtyping import Float32, Int32, Shaped, UInt8
 
 from musiq_core.config import PreprocessingConfig
 from musiq_core.images.positions import hashed_positions
@@ -27,18 +28,20 @@ class Patches:
       scale_ids: int32 [tokens], index of the scale, native last.
     """
 
-    resized: np.ndarray
-    native: np.ndarray
-    native_bounds: np.ndarray
-    positions: np.ndarray
-    scale_ids: np.ndarray
+    resized: Float32[np.ndarray, "resized values"]
+    native: UInt8[np.ndarray, "native values"]
+    native_bounds: UInt8[np.ndarray, "native 4"]
+    positions: Int32[np.ndarray, " tokens"]
+    scale_ids: Int32[np.ndarray, " tokens"]
 
     @property
     def token_count(self) -> int:
         """Number of patches over all scales."""
         return len(self.positions)
 
-    def normalized(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+    def normalized(
+        self, start: int = 0, stop: int | None = None
+    ) -> Float32[np.ndarray, "tokens values"]:
         """Return tokens `start` to `stop`, float32 [tokens, patch * patch * 3].
 
         Values lie in -1..1, and padding is 0: it comes after the mapping.
@@ -50,6 +53,10 @@ class Patches:
         native = _normalize(self.native[first:last])
         _clear_padding(native, self.native_bounds[first:last])
         return np.concatenate([resized, native]) if len(resized) else native
+
+
+Native = tuple[UInt8[np.ndarray, "native values"], UInt8[np.ndarray, "native 4"]]
+"""`Patches.native` and `Patches.native_bounds` of an image."""
 
 
 def scaled_sizes(
@@ -84,11 +91,11 @@ def count_tokens(height: int, width: int, config: PreprocessingConfig) -> int:
     return sum(rows * columns for rows, columns in layouts)
 
 
-def cut_native(pixels: np.ndarray, patch_size: int) -> tuple[np.ndarray, np.ndarray]:
+def cut_native(pixels: UInt8[np.ndarray, "height width 3"], patch_size: int) -> Native:
     """Return `Patches.native` and `Patches.native_bounds` of an image.
 
     Args:
-      pixels: uint8 [height, width, 3], upright RGB.
+      pixels: uint8 [height, width, 3], upright RGB in 0..255.
       patch_size: Side of a square patch in pixels.
     """
     height, width, _ = pixels.shape
@@ -96,14 +103,14 @@ def cut_native(pixels: np.ndarray, patch_size: int) -> tuple[np.ndarray, np.ndar
 
 
 def extract_patches(
-    pixels: np.ndarray,
+    pixels: UInt8[np.ndarray, "height width 3"],
     config: PreprocessingConfig,
-    native: tuple[np.ndarray, np.ndarray] | None = None,
+    native: Native | None = None,
 ) -> Patches:
     """Cut the patches of every scale, without the padding tokens of the published code.
 
     Args:
-      pixels: uint8 [height, width, 3], upright RGB.
+      pixels: uint8 [height, width, 3], upright RGB in 0..255.
       config: Scales, patch size and grid.
       native: What `cut_native` made of the image, if it is there already.
 
@@ -147,7 +154,7 @@ def _layout(height: int, width: int, patch: int) -> tuple[int, int]:
     return -(-height // patch), -(-width // patch)
 
 
-def _normalize(pixels: np.ndarray) -> np.ndarray:
+def _normalize(pixels: Shaped[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
     """Map 0..255 to -1..1 as the published code does, in float32."""
     mapped = pixels / np.float32(255)
     mapped *= 2
@@ -155,7 +162,10 @@ def _normalize(pixels: np.ndarray) -> np.ndarray:
     return mapped
 
 
-def _clear_padding(normalized: np.ndarray, bounds: np.ndarray) -> None:
+def _clear_padding(
+    normalized: Float32[np.ndarray, "native values"],
+    bounds: UInt8[np.ndarray, "native 4"],
+) -> None:
     """Set what lies outside the image to 0, in place."""
     side = int((normalized.shape[1] // 3) ** 0.5)
     partial = np.flatnonzero((bounds != (0, side, 0, side)).any(axis=1))
@@ -169,7 +179,9 @@ def _clear_padding(normalized: np.ndarray, bounds: np.ndarray) -> None:
     normalized[partial] = (pixels * inside).reshape(len(partial), -1)
 
 
-def _cut_patches(pixels: np.ndarray, patch: int) -> np.ndarray:
+def _cut_patches(
+    pixels: Shaped[np.ndarray, "height width 3"], patch: int
+) -> Shaped[np.ndarray, "patches values"]:
     """Cut into rows of patches, padded with 0 on both sides, the odd pixel after."""
     height, width, channels = pixels.shape
     rows, columns = _layout(height, width, patch)
@@ -187,11 +199,11 @@ def _cut_patches(pixels: np.ndarray, patch: int) -> np.ndarray:
     return cut.reshape(rows * columns, -1)
 
 
-def _bounds(height: int, width: int, patch: int) -> np.ndarray:
-    """Rows and columns of every patch that lie in the image, uint8 [patches, 4]."""
+def _bounds(height: int, width: int, patch: int) -> UInt8[np.ndarray, "patches 4"]:
+    """Rows and columns of every patch that lie in the image."""
     rows, columns = _layout(height, width, patch)
 
-    def along(count: int, side: int) -> np.ndarray:
+    def along(count: int, side: int) -> UInt8[np.ndarray, "{count} 2"]:
         starts = np.arange(count) * patch - (count * patch - side) // 2
         ends = np.minimum(side - starts, patch)
         return np.stack([np.maximum(-starts, 0), ends], axis=-1).astype(np.uint8)

@@ -9,23 +9,34 @@ import threading
 import warnings
 
 import numpy as np
-
-# Importing a plugin registers it. With all allowed formats registered, Pillow never
-# goes looking for further plugins.
+from jaxtyping import UInt8
 from PIL import (
-    AvifImagePlugin,  # noqa: F401
-    BmpImagePlugin,  # noqa: F401
+    AvifImagePlugin,
+    BmpImagePlugin,
     ExifTags,
-    GifImagePlugin,  # noqa: F401
+    GifImagePlugin,
     Image,
-    JpegImagePlugin,  # noqa: F401
-    MpoImagePlugin,  # noqa: F401
-    PngImagePlugin,  # noqa: F401
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
     TiffImagePlugin,
-    WebPImagePlugin,  # noqa: F401
+    WebPImagePlugin,
 )
 
 from schemas.failures import Failure, ImageFailure
+
+# Importing a plugin registers it. With all allowed formats registered, Pillow never
+# goes looking for further plugins.
+_REGISTERED = (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 
 # Pillow's own conversion of these modes repeats grey, drops alpha without blending and
 # looks palette entries up.
@@ -53,8 +64,8 @@ def open_header(data: bytes, file_format: str) -> Image.Image:
     return Image.open(io.BytesIO(data.replace(b"Exif", b"skip", 1)), formats=["AVIF"])
 
 
-def read_rgb(picture: Image.Image) -> np.ndarray:
-    """Return the stored pixels of the current frame as uint8 [height, width, 3].
+def read_rgb(picture: Image.Image) -> UInt8[np.ndarray, "height width 3"]:
+    """Return the stored pixels of the current frame as uint8 [height, width, 3], RGB.
 
     Raises:
       ImageFailure: `unsupported_format` for samples without a faithful 8-bit RGB form,
@@ -74,7 +85,7 @@ def read_rgb(picture: Image.Image) -> np.ndarray:
     return np.asarray(picture.convert("RGB"))
 
 
-def _high_bytes(picture: Image.Image) -> np.ndarray:
+def _high_bytes(picture: Image.Image) -> UInt8[np.ndarray, "height width"]:
     """Return 16-bit grey, or a TIFF's 12-bit grey, as uint8 [height, width]."""
     # The copy has the size of the stored pixels; a TIFF itself says the upright size.
     samples = np.asarray(picture.copy())

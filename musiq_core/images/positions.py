@@ -1,9 +1,12 @@
 """Hash-based 2D positions: which cell of a fixed grid each patch falls into."""
 
 import numpy as np
+from jaxtyping import Int32
 
 
-def hashed_positions(rows: int, columns: int, *, grid_size: int) -> np.ndarray:
+def hashed_positions(
+    rows: int, columns: int, *, grid_size: int
+) -> Int32[np.ndarray, " patches"]:
     """Map every patch of a `rows` x `columns` layout to a cell of a fixed grid.
 
     Images of any shape then share one table of spatial embeddings.
@@ -31,8 +34,8 @@ def hashed_positions(rows: int, columns: int, *, grid_size: int) -> np.ndarray:
     return (row_cells[:, None] * grid_size + column_cells).reshape(-1)
 
 
-def _grid_cells(count: int, grid_size: int) -> np.ndarray:
-    """Cell of each of `count` patches along one side, int32 [count].
+def _grid_cells(count: int, grid_size: int) -> Int32[np.ndarray, " {count}"]:
+    """Cell of each of `count` patches along one side.
 
     The float32 product falls short of the exact quotient for some counts above 204, and
     the published positions have that shortfall in them.

@@ -4,12 +4,17 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
-from musiq_core.config import DEFAULT_DECODING, DecodeConfig, PreprocessingConfig
+from musiq_core.config import (
+    DEFAULT_DECODING,
+    LARGEST_TOKEN_COUNT,
+    DecodeConfig,
+    PreprocessingConfig,
+)
 from musiq_core.images.decode import decode_image
 from musiq_core.images.patches import Patches, count_tokens, cut_native, extract_patches
-from musiq_core.programs.packed.layout import LARGEST_TOKEN_COUNT
 from schemas.failures import Failure, ImageFailure
 from schemas.image_facts import ImageFacts
 
@@ -142,7 +147,9 @@ def _shrunk_size(height: int, width: int, longer: int) -> tuple[int, int]:
     return max(1, round(height * longer / side)), max(1, round(width * longer / side))
 
 
-def _shrink(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+def _shrink(
+    pixels: UInt8[np.ndarray, "rows columns 3"], height: int, width: int
+) -> UInt8[np.ndarray, "{height} {width} 3"]:
     """Shrink with Pillow's antialiased Lanczos filter; the same size stays as it is."""
     if pixels.shape[:2] == (height, width):
         return pixels

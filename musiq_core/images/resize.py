@@ -1,6 +1,7 @@
 """Aspect-preserving resize with the published Gaussian, without antialiasing."""
 
 import numpy as np
+from jaxtyping import Float32, Int32, Shaped
 
 _SIGMA = 0.5
 _RADIUS_PIXELS = 1.5
@@ -28,7 +29,9 @@ def target_size(height: int, width: int, longer_side: int) -> tuple[int, int]:
     )
 
 
-def gaussian_taps(source: int, target: int) -> tuple[np.ndarray, np.ndarray]:
+def gaussian_taps(
+    source: int, target: int
+) -> tuple[Int32[np.ndarray, "{target} 4"], Float32[np.ndarray, "{target} 4"]]:
     """Return which source pixels make each output pixel along one axis.
 
     Args:
@@ -54,7 +57,9 @@ def gaussian_taps(source: int, target: int) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum(indices, source - 1), weights
 
 
-def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+def resize(
+    pixels: Shaped[np.ndarray, "rows columns channels"], height: int, width: int
+) -> Float32[np.ndarray, "{height} {width} channels"]:
     """Resize an image with the published Gaussian; the same size is filtered too.
 
     Args:
@@ -72,8 +77,12 @@ def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _blend(
-    pixels: np.ndarray, indices: np.ndarray, weights: np.ndarray, *, axis: int
-) -> np.ndarray:
+    pixels: Shaped[np.ndarray, "rows columns channels"],
+    indices: Int32[np.ndarray, "target 4"],
+    weights: Float32[np.ndarray, "target 4"],
+    *,
+    axis: int,
+) -> Float32[np.ndarray, "blended_rows blended_columns channels"]:
     """Weighted sum of the taps of every output row (axis 0) or column (axis 1)."""
     shape = [1, 1, 1]
     shape[axis] = -1

@@ -9,12 +9,14 @@ import dataclasses
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import safetensors
 import safetensors.numpy
-from flax.traverse_util import unflatten_dict
+from flax import traverse_util
+from jaxtyping import Float32
 
 from musiq_core.config import ModelConfig, PreprocessingConfig
 from musiq_core.network.model import parameter_shapes
@@ -45,7 +47,7 @@ class Model:
 
     card: ModelCard
     config: ModelConfig
-    parameters: dict[str, np.ndarray]
+    parameters: dict[str, Float32[np.ndarray, "..."]]
     digest: str
 
     @property
@@ -55,7 +57,9 @@ class Model:
 
 
 def write_model_file(
-    parameters: dict[str, np.ndarray], config: ModelConfig, **card_fields: Any
+    parameters: Mapping[str, np.ndarray],
+    config: ModelConfig,
+    **card_fields: Any,
 ) -> bytes:
     """Return the bytes of a model file; the same input gives the same bytes.
 
@@ -78,7 +82,7 @@ def write_model_file(
     header = json.dumps(
         {"card": card.to_json(), "digest": (_DIGEST_MARK + _UNSIGNED).decode()}
     )
-    data = safetensors.numpy.save(parameters, {_METADATA_KEY: header})
+    data = safetensors.numpy.save(dict(parameters), {_METADATA_KEY: header})
     return data.replace(
         _DIGEST_MARK + _UNSIGNED, _DIGEST_MARK + _sha256(data).encode(), 1
     )
@@ -121,7 +125,7 @@ def read_model_file(data: bytes) -> Model:
 
 
 def require_structure(
-    found: dict[str, tuple[int, ...]], expected: dict[str, tuple[int, ...]]
+    found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]
 ) -> None:
     """Refuse parameters that do not fit an architecture, naming them.
 
@@ -132,7 +136,7 @@ def require_structure(
     Raises:
       ModelFileError: With the missing, unknown and misshapen names.
     """
-    problems = []
+    problems: list[str] = []
     if missing := sorted(expected.keys() - found.keys()):
         problems.append(f"missing {_listed(missing)}")
     if unknown := sorted(found.keys() - expected.keys()):
@@ -150,12 +154,12 @@ def require_structure(
         )
 
 
-def variables_of(parameters: dict[str, np.ndarray]) -> dict[str, Any]:
+def variables_of(parameters: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Return arrays by full name as the tree that `Musiq(config).apply` takes."""
-    return {"params": unflatten_dict(parameters, sep="/")}
+    return {"params": traverse_util.unflatten_dict(dict(parameters), sep="/")}
 
 
-def shapes_of(parameters: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+def shapes_of(parameters: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
     """Return the shape of every array by name."""
     return {name: array.shape for name, array in parameters.items()}
 

@@ -9,6 +9,7 @@ import zipfile
 from typing import BinaryIO
 
 import numpy as np
+from jaxtyping import Float32, Shaped
 
 from musiq_core.config import ModelConfig, published_config
 from musiq_core.model_files.model_file import ModelFileError, require_structure
@@ -18,6 +19,9 @@ _PREFIX = "opt/target/"
 _SUFFIX = ".npy"
 _SCALE_EMBEDDING = "Transformer/scaleembed_input/scale_embedding"
 _HEAD = "head/kernel"
+
+_Headers = dict[str, tuple[tuple[int, ...], np.dtype]]
+"""Shape and data type by full name."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,7 +49,7 @@ PUBLISHED_DATASETS = {
 
 def read_published_checkpoint(
     file: BinaryIO, *, output_count: int | None
-) -> tuple[dict[str, np.ndarray], ModelConfig]:
+) -> tuple[dict[str, Float32[np.ndarray, "..."]], ModelConfig]:
     """Read a published `.npz` checkpoint.
 
     Args:
@@ -86,11 +90,9 @@ def read_published_checkpoint(
     return parameters, config
 
 
-def _read_headers(
-    archive: zipfile.ZipFile,
-) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+def _read_headers(archive: zipfile.ZipFile) -> _Headers:
     """Shape and data type of every parameter, without reading the arrays."""
-    headers = {}
+    headers: _Headers = {}
     for member in archive.namelist():
         if not member.startswith(_PREFIX) or not member.endswith(_SUFFIX):
             continue
@@ -105,9 +107,7 @@ def _read_headers(
     return headers
 
 
-def _published_config(
-    headers: dict[str, tuple[tuple[int, ...], np.dtype]], output_count: int | None
-) -> ModelConfig:
+def _published_config(headers: _Headers, output_count: int | None) -> ModelConfig:
     """Tell the published variants apart by their scale embedding and head."""
     for name, rank in ((_SCALE_EMBEDDING, 3), (_HEAD, 2)):
         if name not in headers or len(headers[name][0]) != rank:
@@ -130,6 +130,6 @@ def _published_config(
     )
 
 
-def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
+def _read_array(archive: zipfile.ZipFile, name: str) -> Shaped[np.ndarray, "..."]:
     with archive.open(_PREFIX + name + _SUFFIX) as array:
         return np.lib.format.read_array(array, allow_pickle=False)

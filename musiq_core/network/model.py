@@ -4,16 +4,20 @@ This Linen module is the one definition of the model. Its parameters are a plain
 dict with the published names; `parameter_shapes` lists them flat, joined by "/".
 """
 
-from typing import Any
+from typing import cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
-from flax.traverse_util import flatten_dict
+from flax import traverse_util
+from jaxtyping import Bool, Float32, Int32
 
 from musiq_core.config import ModelConfig
 from musiq_core.network.patch_encoder import encode_patches
 from musiq_core.network.transformer import Encoder
+
+_Array = jax.Array | np.ndarray
 
 
 class Musiq(nn.Module):
@@ -27,11 +31,11 @@ class Musiq(nn.Module):
     @nn.compact
     def __call__(
         self,
-        pixels: jax.Array,
-        positions: jax.Array,
-        scale_ids: jax.Array,
-        mask: jax.Array,
-    ) -> jax.Array:
+        pixels: Float32[_Array, "images tokens values"],
+        positions: Int32[_Array, "images tokens"],
+        scale_ids: Int32[_Array, "images tokens"],
+        mask: Bool[_Array, "images tokens"],
+    ) -> Float32[jax.Array, "images outputs"]:
         """Return the logits of a padded batch.
 
         Args:
@@ -65,5 +69,8 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         tokens,
         jax.ShapeDtypeStruct((1, 1), jnp.bool_),
     )
-    flat: dict[str, Any] = flatten_dict(variables["params"], sep="/")
+    flat = cast(
+        "dict[str, jax.ShapeDtypeStruct]",
+        traverse_util.flatten_dict(variables["params"], sep="/"),
+    )
     return {name: leaf.shape for name, leaf in flat.items()}

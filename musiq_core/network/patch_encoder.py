@@ -3,11 +3,14 @@
 Shape letters: N patches, P patch side in pixels, C channels.
 """
 
-from typing import Any
+import functools
+from typing import TypeVar, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
+from jaxtyping import Float, Float32
 
 from musiq_core.config import ModelConfig
 
@@ -15,8 +18,12 @@ ROOT_EPSILON = 1e-6
 UNIT_EPSILON = 1e-4
 _STANDARDIZE_EPSILON = 1e-5
 
+_Array = TypeVar("_Array", np.ndarray, jax.Array)
 
-def standardize_kernel(kernel: Any) -> Any:
+
+def standardize_kernel(
+    kernel: Float[_Array, "height width inputs outputs"],
+) -> Float[_Array, "height width inputs outputs"]:
     """Give every output channel of a convolution zero mean and unit deviation.
 
     Args:
@@ -26,16 +33,30 @@ def standardize_kernel(kernel: Any) -> Any:
       The standardised kernel. The deviation is the population's, and epsilon is added
       to it rather than under the root (musiq-spec section 7).
     """
-    mean = kernel.mean(axis=(0, 1, 2))
-    deviation = kernel.std(axis=(0, 1, 2))
-    return (kernel - mean) / (deviation + _STANDARDIZE_EPSILON)
+    mean = kernel.mean(axis=(0, 1, 2), keepdims=True)
+    deviation = kernel.std(axis=(0, 1, 2), keepdims=True)
+    return cast(_Array, (kernel - mean) / (deviation + _STANDARDIZE_EPSILON))
 
 
-def convolve(x_NxPxPxC: jax.Array, kernel: jax.Array, *, stride: int = 1) -> jax.Array:
-    """Convolve NHWC with HWIO under SAME padding (the odd pixel after, as in TF)."""
+def convolve(
+    x_NxPxPxC: Float[jax.Array, "N P P C"],
+    kernel: Float[jax.Array | np.ndarray, "size size C outputs"],
+    *,
+    stride: int = 1,
+) -> Float[jax.Array, "N reduced reduced outputs"]:
+    """Convolve NHWC with HWIO under SAME padding (the odd pixel after, as in TF).
+
+    Args:
+      x_NxPxPxC: float activations.
+      kernel: [size, size, C, outputs] of the same dtype.
+      stride: Pixels from one output to the next.
+
+    Returns:
+      [N, P / stride, P / stride, outputs] of the same dtype.
+    """
     return jax.lax.conv_general_dilated(
         x_NxPxPxC,
-        kernel,
+        jnp.asarray(kernel),
         window_strides=(stride, stride),
         padding="SAME",
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
@@ -43,13 +64,13 @@ def convolve(x_NxPxPxC: jax.Array, kernel: jax.Array, *, stride: int = 1) -> jax
 
 
 def group_norm_affine(
-    x_NxPxPxC: jax.Array,
-    scale: jax.Array,
-    bias: jax.Array,
+    x_NxPxPxC: Float32[jax.Array, "N P P C"],
+    scale: Float32[jax.Array | np.ndarray, "1 1 1 C"],
+    bias: Float32[jax.Array | np.ndarray, "1 1 1 C"],
     *,
     group_count: int,
     epsilon: float,
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[Float32[jax.Array, "N 1 1 C"], Float32[jax.Array, "N 1 1 C"]]:
     """Return group normalisation as one multiplication and one addition.
 
     Args:
@@ -75,12 +96,15 @@ def group_norm_affine(
     inverse = jax.lax.rsqrt(mean_of_squares - mean * mean + epsilon)
     per_channel = channels // group_count
     factor = jnp.repeat(inverse, per_channel, axis=1)[:, None, None] * scale
-    offset = bias - jnp.repeat(mean, per_channel, axis=1)[:, None, None] * factor
+    shift = jnp.repeat(mean, per_channel, axis=1)[:, None, None] * factor
+    offset = jnp.asarray(bias) - shift
     return factor, offset
 
 
-def max_pool(x_NxPxPxC: jax.Array) -> jax.Array:
-    """Pool 3x3 with stride 2 under SAME padding; P must be even.
+def max_pool(
+    x_NxPxPxC: Float[jax.Array, "N P P C"],
+) -> Float[jax.Array, "N P//2 P//2 C"]:
+    """Pool 3x3 with stride 2 under SAME padding, [N, P / 2, P / 2, C]; P must be even.
 
     Slices and `maximum` are exact and faster on CPUs than a window reduction.
     """
@@ -97,7 +121,9 @@ class StandardizedConv(nn.Module):
     stride: int = 1
 
     @nn.compact
-    def __call__(self, x_NxPxPxC: jax.Array) -> jax.Array:
+    def __call__(
+        self, x_NxPxPxC: Float[jax.Array, "N P P C"]
+    ) -> Float[jax.Array, "N reduced reduced features"]:
         """Convolve [N, P, P, inputs] to [N, P / stride, P / stride, features]."""
         shape = (self.size, self.size, x_NxPxPxC.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
@@ -112,7 +138,9 @@ class GroupNorm(nn.Module):
     scale_init: nn.initializers.Initializer = nn.initializers.ones
 
     @nn.compact
-    def __call__(self, x_NxPxPxC: jax.Array) -> jax.Array:
+    def __call__(
+        self, x_NxPxPxC: Float[jax.Array, "N P P C"]
+    ) -> Float[jax.Array, "N P P C"]:
         """Normalise every patch over its pixels and the channels of a group."""
         shape = (1, 1, 1, x_NxPxPxC.shape[-1])
         scale = self.param("scale", self.scale_init, shape)
@@ -129,21 +157,21 @@ class BottleneckUnit(nn.Module):
     config: ModelConfig
 
     @nn.compact
-    def __call__(self, x_NxPxPxC: jax.Array) -> jax.Array:
+    def __call__(
+        self, x_NxPxPxC: Float[jax.Array, "N P P C"]
+    ) -> Float[jax.Array, "N P P features"]:
         """Map [N, P, P, stem_width] to [N, P, P, patch_features]."""
         width, features = self.config.stem_width, self.config.patch_features
 
-        def norm(name: str, **kwargs) -> GroupNorm:
-            return GroupNorm(self.config.group_count, UNIT_EPSILON, name=name, **kwargs)
-
+        norm = functools.partial(GroupNorm, self.config.group_count, UNIT_EPSILON)
         shortcut = StandardizedConv(features, 1, name="conv_proj")(x_NxPxPxC)
-        shortcut = norm("gn_proj")(shortcut)
+        shortcut = norm(name="gn_proj")(shortcut)
         x = StandardizedConv(width, 1, name="conv1")(x_NxPxPxC)
-        x = nn.relu(norm("gn1")(x))
+        x = nn.relu(norm(name="gn1")(x))
         x = StandardizedConv(width, 3, name="conv2")(x)
-        x = nn.relu(norm("gn2")(x))
+        x = nn.relu(norm(name="gn2")(x))
         x = StandardizedConv(features, 1, name="conv3")(x)
-        x = norm("gn3", scale_init=nn.initializers.zeros)(x)
+        x = norm(name="gn3", scale_init=nn.initializers.zeros)(x)
         return nn.relu(shortcut + x)
 
 
@@ -153,11 +181,15 @@ class _Stage(nn.Module):
     config: ModelConfig
 
     @nn.compact
-    def __call__(self, x_NxPxPxC: jax.Array) -> jax.Array:
+    def __call__(
+        self, x_NxPxPxC: Float[jax.Array, "N P P C"]
+    ) -> Float[jax.Array, "N P P features"]:
         return BottleneckUnit(self.config, name="unit1")(x_NxPxPxC)
 
 
-def encode_patches(config: ModelConfig, pixels_NxPxPx3: jax.Array) -> jax.Array:
+def encode_patches(
+    config: ModelConfig, pixels_NxPxPx3: Float32[jax.Array | np.ndarray, "N P P 3"]
+) -> Float32[jax.Array, "N D"]:
     """Build the patch encoder's layers inside the calling module and apply them.
 
     They belong to the caller's scope because the published parameters lie at the top.
@@ -172,7 +204,7 @@ def encode_patches(config: ModelConfig, pixels_NxPxPx3: jax.Array) -> jax.Array:
     Source: musiq-spec section 7.
     """
     x = StandardizedConv(config.stem_width, 7, stride=2, name="conv_root")(
-        pixels_NxPxPx3
+        jnp.asarray(pixels_NxPxPx3)
     )
     x = nn.relu(GroupNorm(config.group_count, ROOT_EPSILON, name="gn_root")(x))
     x = _Stage(config, name="block1")(max_pool(x))

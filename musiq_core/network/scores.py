@@ -1,11 +1,12 @@
 """From logits to a score: one number, or a distribution over 1..n and its moments."""
 
 import numpy as np
+from jaxtyping import Float32
 
 from schemas.ledger import Score
 
 
-def score_from_logits(logits: np.ndarray) -> Score:
+def score_from_logits(logits: Float32[np.ndarray, " outputs"]) -> Score:
     """Turn the logits of one image into its score.
 
     Args:

@@ -4,12 +4,18 @@ Shape letters: B images, L tokens, D hidden size.
 """
 
 import functools
+from typing import cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
+from jaxtyping import Bool, Float, Int32
 
 from musiq_core.config import ModelConfig
+
+_Array = jax.Array | np.ndarray
+_Tokens = Float[jax.Array, "B L D"]
 
 LAYER_NORM_EPSILON = 1e-6
 _EMBEDDING_INIT = nn.initializers.normal(stddev=0.02)
@@ -22,7 +28,7 @@ class EmbeddingTable(nn.Module):
     table_name: str
 
     @nn.compact
-    def __call__(self, x_BxLxD: jax.Array, rows_BxL: jax.Array) -> jax.Array:
+    def __call__(self, x_BxLxD: _Tokens, rows_BxL: Int32[_Array, "B L"]) -> _Tokens:
         """Add table row `rows_BxL[b, l]` to token l of image b."""
         shape = (1, self.rows, x_BxLxD.shape[-1])
         table = self.param(self.table_name, _EMBEDDING_INIT, shape)
@@ -35,7 +41,7 @@ class MlpBlock(nn.Module):
     mlp_size: int
 
     @nn.compact
-    def __call__(self, x_BxLxD: jax.Array) -> jax.Array:
+    def __call__(self, x_BxLxD: _Tokens) -> _Tokens:
         """Map [B, L, D] to [B, L, D]."""
         dense = functools.partial(
             nn.Dense,
@@ -53,14 +59,15 @@ class EncoderBlock(nn.Module):
     config: ModelConfig
 
     @nn.compact
-    def __call__(self, x_BxLxD: jax.Array, mask_BxL: jax.Array) -> jax.Array:
+    def __call__(self, x_BxLxD: _Tokens, mask_BxL: Bool[jax.Array, "B L"]) -> _Tokens:
         """Map [B, L, D] to [B, L, D]; masked tokens are seen by no query."""
         x = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, name="LayerNorm_0")(x_BxLxD)
-        x = nn.MultiHeadDotProductAttention(
+        attention = nn.MultiHeadDotProductAttention(
             num_heads=self.config.head_count,
             kernel_init=nn.initializers.xavier_uniform(),
             name="MultiHeadDotProductAttention_1",
-        )(x, mask=mask_BxL[:, None, None, :])
+        )
+        x = cast(jax.Array, attention(x, mask=mask_BxL[:, None, None, :]))
         x_BxLxD = x_BxLxD + x
         x = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, name="LayerNorm_2")(x_BxLxD)
         return x_BxLxD + MlpBlock(self.config.mlp_size, name="MlpBlock_3")(x)
@@ -74,11 +81,11 @@ class Encoder(nn.Module):
     @nn.compact
     def __call__(
         self,
-        x_BxLxD: jax.Array,
-        positions_BxL: jax.Array,
-        scale_ids_BxL: jax.Array,
-        mask_BxL: jax.Array,
-    ) -> jax.Array:
+        x_BxLxD: _Tokens,
+        positions_BxL: Int32[_Array, "B L"],
+        scale_ids_BxL: Int32[_Array, "B L"],
+        mask_BxL: Bool[_Array, "B L"],
+    ) -> Float[jax.Array, "B D"]:
         """Map token embeddings to the normalised CLS row, [B, D]."""
         preprocessing = self.config.preprocessing
         x = EmbeddingTable(

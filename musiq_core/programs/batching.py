@@ -3,17 +3,20 @@
 Which items share a batch depends on their order, but no score does.
 """
 
-from typing import Generic, Protocol, TypeVar
+import abc
+from typing import Generic, TypeVar
 
+from musiq_core.config import sequence_length
 from musiq_core.programs.bucketed.buckets import BATCH_ROWS, bucket_for, images_of
-from musiq_core.programs.packed.layout import CAPACITIES, MAX_IMAGES, sequence_length
+from musiq_core.programs.packed.layout import CAPACITIES, MAX_IMAGES
 
 Item = TypeVar("Item")
 
 
-class Batcher(Protocol[Item]):
+class Batcher(abc.ABC, Generic[Item]):
     """Collects items into batches."""
 
+    @abc.abstractmethod
     def add(self, item: Item, token_count: int) -> list[Item]:
         """Take an item and return the batch that is now complete, or an empty list.
 
@@ -21,14 +24,13 @@ class Batcher(Protocol[Item]):
           item: Anything.
           token_count: Its tokens without CLS.
         """
-        ...
 
+    @abc.abstractmethod
     def flush(self) -> list[list[Item]]:
         """Return what has been collected, in batches, and start anew."""
-        ...
 
 
-class TokenBatcher(Batcher[Item], Generic[Item]):
+class TokenBatcher(Batcher[Item]):
     """Collects items into batches that fit the smallest packed sequence.
 
     Attributes:
@@ -53,7 +55,7 @@ class TokenBatcher(Batcher[Item], Generic[Item]):
         if rows >= self.row_budget:
             return [item]
         is_full = len(self._items) == self.max_items
-        complete = []
+        complete: list[Item] = []
         if is_full or self._rows + rows > self.row_budget:
             complete = self._take()
         self._items.append(item)
@@ -69,7 +71,7 @@ class TokenBatcher(Batcher[Item], Generic[Item]):
         return items
 
 
-class BucketBatcher(Batcher[Item], Generic[Item]):
+class BucketBatcher(Batcher[Item]):
     """Collects items of about one length into batches of a fixed shape.
 
     Attributes:

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Float32
 
 from musiq_core.images.patches import Patches
 from musiq_core.model_files.model_file import Model
@@ -65,18 +66,31 @@ class Scorer(abc.ABC):
         """Return a batcher whose batches this scorer takes."""
 
     @abc.abstractmethod
-    def start(self, images: Sequence[Patches]) -> jax.Array:
+    def start(self, images: Sequence[Patches]) -> Float32[jax.Array, "rows outputs"]:
         """Begin with a batch; an accelerator works on when this returns.
 
         Args:
           images: One batch, at least one image.
 
         Returns:
-          Logits, one row an image and more rows that mean nothing.
+          float32 [rows, outputs], logits: a row an image, in order, and more rows that
+          mean nothing.
+
+        Raises:
+          ValueError: If the images are more than a batch holds.
         """
 
-    def finish(self, logits: jax.Array, images: Sequence[Patches]) -> list[Score]:
-        """Wait for the logits of a batch and return its scores, in order."""
+    def finish(
+        self,
+        logits: Float32[jax.Array | np.ndarray, "rows outputs"],
+        images: Sequence[Patches],
+    ) -> list[Score]:
+        """Wait for the logits of a batch and return its scores, in order.
+
+        Args:
+          logits: float32 [rows, outputs] of `start`.
+          images: The same batch.
+        """
         rows = np.asarray(logits)[: len(images)]
         self.statistics += ScorerStatistics(
             images=len(images), tokens=sum(p.token_count for p in images)
@@ -84,7 +98,11 @@ class Scorer(abc.ABC):
         return [score_from_logits(row) for row in rows]
 
     def score(self, images: Sequence[Patches]) -> list[Score]:
-        """Score one batch: `start` and `finish`."""
+        """Score one batch: `start` and `finish`.
+
+        Raises:
+          ValueError: If the images are more than a batch holds.
+        """
         return self.finish(self.start(images), images)
 
     def compile(self) -> None:

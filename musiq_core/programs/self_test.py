@@ -6,12 +6,12 @@ that the Linen model gave to eight pictures, and every worker repeats them first
 """
 
 import dataclasses
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Integer, Shaped, UInt8
 
 from musiq_core.config import ModelConfig, PreprocessingConfig
 from musiq_core.images.patches import Patches, extract_patches
@@ -32,19 +32,22 @@ BFLOAT16_TOLERANCE = 1e-2
 """The same for scorers whose products are bfloat16, which moved scores by 2e-3."""
 
 
-def _hashed(y: np.ndarray, x: np.ndarray, channel: int) -> np.ndarray:
+_Plane = Integer[np.ndarray, "height width"]
+
+
+def _hashed(y: _Plane, x: _Plane, channel: int) -> _Plane:
     """Noise of 0..255 that has no state: a 32-bit hash of place and channel."""
     mixed = (y * 374761393 + x * 668265263 + channel * 1013904223) & 0xFFFFFFFF
     mixed = ((mixed ^ (mixed >> 13)) * 1274126177) & 0xFFFFFFFF
     return mixed >> 24
 
 
-_Channels = Sequence[np.ndarray]
+_Draw = Callable[[np.ndarray, np.ndarray], Sequence[np.ndarray]]
 # Height, width, and the three channels from row y and column x. Integers alone, so that
 # every machine makes the same pixels. The first picture has a patch in every cell of
 # the published position grid even at its native size; the others are thin, which
 # leaves them few tokens at every scale, and are cut and padded in different ways.
-_PICTURES: dict[str, tuple[int, int, Callable[[np.ndarray, np.ndarray], _Channels]]] = {
+_PICTURES: dict[str, tuple[int, int, _Draw]] = {
     "noise": (320, 320, lambda y, x: [_hashed(y // 3, x // 3, c) for c in range(3)]),
     "gradient": (40, 160, lambda y, x: [x * 8 // 5, y * 6, 255 - x]),
     "checkerboard": (150, 37, lambda y, x: 3 * [(y // 7 + x // 5) % 2 * 255]),
@@ -56,9 +59,9 @@ _PICTURES: dict[str, tuple[int, int, Callable[[np.ndarray, np.ndarray], _Channel
 }
 
 
-def make_pictures() -> dict[str, np.ndarray]:
+def make_pictures() -> dict[str, UInt8[np.ndarray, "height width 3"]]:
     """Return the pictures by name, uint8 [height, width, 3] RGB, always the same."""
-    pictures = {}
+    pictures: dict[str, np.ndarray] = {}
     for name, (height, width, draw) in _PICTURES.items():
         y, x = np.indices((height, width), np.int64)
         pictures[name] = np.stack(draw(y, x), axis=-1).astype(np.uint8)
@@ -66,7 +69,7 @@ def make_pictures() -> dict[str, np.ndarray]:
 
 
 def reference_scores(
-    parameters: dict[str, np.ndarray], config: ModelConfig
+    parameters: Mapping[str, np.ndarray], config: ModelConfig
 ) -> dict[str, float]:
     """Return what the Linen model, the definition, says of the pictures, by name.
 
@@ -77,7 +80,7 @@ def reference_scores(
     variables = variables_of(parameters)
     patches = _patches_by_name(config.preprocessing)
     longest = max(p.token_count for p in patches.values())
-    scores = {}
+    scores: dict[str, float] = {}
     for name, one in patches.items():
         logits = _linen_logits(variables, *_padded(one, longest), config=config)
         scores[name] = score_from_logits(np.asarray(logits)[0]).value
@@ -117,7 +120,7 @@ def score_pictures(scorer: Scorer) -> dict[str, float]:
     patches = _patches_by_name(scorer.model.config.preprocessing)
     batcher = scorer.new_batcher()
     batches = [batcher.add((n, p), p.token_count) for n, p in patches.items()]
-    found = {}
+    found: dict[str, float] = {}
     for batch in [*filter(None, batches), *batcher.flush()]:
         scores = scorer.score([p for _, p in batch])
         names = [name for name, _ in batch]
@@ -163,11 +166,13 @@ def _patches_by_name(config: PreprocessingConfig) -> dict[str, Patches]:
     return {n: extract_patches(p, config) for n, p in make_pictures().items()}
 
 
-def _padded(patches: Patches, token_count: int) -> tuple[np.ndarray, ...]:
+def _padded(
+    patches: Patches, token_count: int
+) -> tuple[Shaped[np.ndarray, "1 {token_count} ..."], ...]:
     """Return one image as a padded batch: pixels, positions, scale ids and mask."""
     mask = np.ones(patches.token_count, bool)
     arrays = (patches.normalized(), patches.positions, patches.scale_ids, mask)
-    batch = []
+    batch: list[np.ndarray] = []
     for array in arrays:
         padded = np.zeros((1, token_count, *array.shape[1:]), array.dtype)
         padded[0, : len(array)] = array
@@ -175,10 +180,14 @@ def _padded(patches: Patches, token_count: int) -> tuple[np.ndarray, ...]:
     return tuple(batch)
 
 
-@functools.partial(jax.jit, static_argnames="config")
-def _linen_logits(
-    variables: dict[str, Any], *batch: np.ndarray, config: ModelConfig
+def _apply_linen(
+    variables: Mapping[str, Any], *batch: jax.Array, config: ModelConfig
 ) -> jax.Array:
     logits = Musiq(config).apply(variables, *batch)
     assert isinstance(logits, jax.Array)  # apply returns a pair only if asked to
     return logits
+
+
+_linen_logits: Callable[..., jax.Array] = jax.jit(
+    _apply_linen, static_argnames="config"
+)

@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from musiq_core.config import PreprocessingConfig
+from musiq_core.config import LARGEST_TOKEN_COUNT, PreprocessingConfig
 from musiq_core.images.patches import Patches
 from musiq_core.images.preparation import Preparation, most_resized_tokens
-from musiq_core.programs.packed.layout import LARGEST_TOKEN_COUNT
 from pipelines.decoding.messages import LENGTH_BYTES, pack_length, unpack_length
 from schemas.failures import Failure, ImageFailure
 from schemas.image_facts import ImageFacts

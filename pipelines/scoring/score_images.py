@@ -102,7 +102,7 @@ class ScoreImages(beam.PTransform):
         )
 
 
-def _named(element: str | tuple[str, bytes]) -> Iterator[RefGroup]:
+def _named(element: object) -> Iterator[RefGroup]:
     """Yield what is to be fetched.
 
     Raises:

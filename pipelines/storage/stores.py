@@ -47,11 +47,13 @@ def make_store(scheme: str) -> Storage:
                 from pipelines.storage.amazon_s3 import AmazonS3Storage
 
                 return AmazonS3Storage()
+            case _:
+                raise StorageError(
+                    f"{scheme}:// is not supported; use a local path, gs:// or s3:// "
+                    "instead"
+                )
     except ImportError as error:
         raise StorageError(_INSTALL[scheme]) from error
-    raise StorageError(
-        f"{scheme}:// is not supported; use a local path, gs:// or s3:// instead"
-    )
 
 
 @contextlib.contextmanager

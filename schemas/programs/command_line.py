@@ -19,7 +19,7 @@ from schemas.text import printable
 class ArgumentParser(argparse.ArgumentParser):
     """Takes no abbreviations and answers a mistake with one line."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(
             allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -2,6 +2,7 @@
 
 import difflib
 import tomllib
+import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -31,9 +32,10 @@ def with_config(
     """
     try:
         told = dict(_read(config, program))
-        engine = told.pop(_ENGINE, {}) if program.takes_engine_options else {}
-        if not isinstance(engine, Mapping):
+        engine: Any = told.pop(_ENGINE, {}) if program.takes_engine_options else {}
+        if not isinstance(engine, dict):
             raise UsageError(f"{_ENGINE} must be a table of Beam's options")
+        options = typing.cast(dict[str, Any], engine)
         known = [flag.name for flag in program.flags]
         for name in told:
             if name not in known:
@@ -43,15 +45,16 @@ def with_config(
     except UsageError as error:
         raise UsageError(f"--config {config}: {error}") from error
     typed = {argument.partition("=")[0] for argument in rest}
-    left = {name: value for name, value in engine.items() if f"--{name}" not in typed}
+    left = {name: value for name, value in options.items() if f"--{name}" not in typed}
     return values | given, [*engine_arguments(left), *rest]
 
 
 def engine_arguments(options: Mapping[str, Any]) -> list[str]:
     """Return options of an engine, by name, as they stand in a command line."""
-    arguments = []
+    arguments: list[str] = []
     for name, value in options.items():
-        for one in value if isinstance(value, list) else [value]:
+        is_list = isinstance(value, list)
+        for one in typing.cast(list[Any], value) if is_list else [value]:
             if one is True:
                 arguments.append(f"--{name}")
             elif one is not False:

@@ -83,7 +83,7 @@ def flag_types(settings: type, flags: Sequence[Flag]) -> dict[str, FlagType]:
     """
     hints = typing.get_type_hints(settings)
     fields = {field.name: field for field in dataclasses.fields(settings)}
-    found = {}
+    found: dict[str, FlagType] = {}
     for flag in flags:
         if flag.name not in fields:
             raise TypeError(f"{settings.__name__} has no field {flag.name!r}")
@@ -137,7 +137,7 @@ def values_from_file(
     Raises:
       UsageError: If a value is not of the flag's type.
     """
-    values = {}
+    values: dict[str, Any] = {}
     for name, kind in flag_types(settings, flags).items():
         if name not in told:
             continue
@@ -164,7 +164,8 @@ class _Once(argparse.Action):
     ) -> None:
         if hasattr(namespace, self.dest):
             parser.error(f"{option_string or self.dest} is given twice")
-        value = tuple(values) if isinstance(values, list) else values
+        is_several = isinstance(self.nargs, int) and self.nargs > 0
+        value = tuple(values) if is_several else values
         setattr(namespace, self.dest, self.const if self.nargs == 0 else value)
 
 

@@ -6,11 +6,12 @@ together make about the same work, so a handful of programs serves a set of phot
 
 import bisect
 
+from musiq_core.config import LARGEST_TOKEN_COUNT, sequence_length
+
 BATCH_ROWS = 16384
 """Rows that a batch computes, unless a single image has more."""
 
-_SMALLEST, _LARGEST = 256, 65536
-
+_SMALLEST, _LARGEST = 256, sequence_length(LARGEST_TOKEN_COUNT)
 _OCTAVES = [_SMALLEST << octave for octave in range(8)]
 BUCKETS = (
     *(low * quarter // 4 for low in _OCTAVES for quarter in (4, 5, 6, 7)),

@@ -1,40 +1,53 @@
 """The network for accelerators: static shapes, few large operations.
 
-The same folded parameters as the packed program. Matrix products take `dtype`, which is
-bfloat16 unless a test asks for float32; norms, softmax and the residual stream are
-float32 in any case.
+Matrix products are computed in the dtype of their kernels, which is bfloat16 unless a
+test asks for float32; norms, softmax and the residual stream are float32 in any case.
 
 Shape letters: N patches, B images, L rows of an image (CLS first), D hidden size,
 H heads, E head size.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Float32, Int32, UInt8
 
 from musiq_core.config import ModelConfig
-from musiq_core.programs.packed.encoder import convolutions
-from musiq_core.programs.packed.transformer import Layer, normalize
+from musiq_core.programs.folded.layers import (
+    add_residuals,
+    apply_dense,
+    convolutions,
+    logits_of,
+    multiply,
+    normalize,
+)
+from musiq_core.programs.folded.parameters import (
+    FoldedEncoder,
+    FoldedLastLayer,
+    FoldedLayer,
+    FoldedTransformer,
+)
 
 PATCH_BLOCK = 1024
 """Patches that are embedded in one call."""
 
 _QUERY_BLOCK = 512
 
+_Heads = Float[jax.Array, "B L H E"]
+_Sizes = Int32[jax.Array, " B"]
+
 
 def embed_native(
-    parameters: dict[str, Any],
-    native: jax.Array,
-    bounds: jax.Array,
+    encoder: FoldedEncoder,
+    native: UInt8[jax.Array, "N values"],
+    bounds: UInt8[jax.Array, "N 4"],
     *,
     config: ModelConfig,
-) -> jax.Array:
+) -> Float32[jax.Array, "N D"]:
     """Normalise and embed native patches.
 
     Args:
-      parameters: The encoder's tree, kernels in the dtype of the products.
-      native: uint8 [N, patch * patch * 3].
+      encoder: Kernels in the dtype of the products.
+      native: uint8 [N, patch * patch * 3], 0..255.
       bounds: uint8 [N, 4], as `Patches.native_bounds`.
       config: Sizes of the network.
 
@@ -43,39 +56,64 @@ def embed_native(
     """
     side = config.preprocessing.patch_size
     pixels = native.reshape(-1, side, side, 3).astype(jnp.float32) / 255 * 2 - 1
-    at = jnp.arange(side)
+    at = jnp.arange(side, dtype=jnp.uint8)[None]
     top, bottom, left, right = bounds.T[:, :, None]
     rows, columns = (at >= top) & (at < bottom), (at >= left) & (at < right)
     inside = rows[:, :, None] & columns[:, None, :]
-    return _embed(parameters, jnp.where(inside[..., None], pixels, 0), config)
+    return _embed(encoder, jnp.where(inside[..., None], pixels, 0), config)
 
 
 def embed_resized(
-    parameters: dict[str, Any], resized: jax.Array, *, config: ModelConfig
-) -> jax.Array:
-    """Embed patches of resized copies, float32 [N, patch * patch * 3] in -1..1."""
+    encoder: FoldedEncoder,
+    resized: Float32[jax.Array, "N values"],
+    *,
+    config: ModelConfig,
+) -> Float32[jax.Array, "N D"]:
+    """Embed patches of resized copies.
+
+    Args:
+      encoder: Kernels in the dtype of the products.
+      resized: float32 [N, patch * patch * 3] in -1..1.
+      config: Sizes of the network.
+
+    Returns:
+      float32 [N, D], without the embedding's bias.
+    """
     side = config.preprocessing.patch_size
-    return _embed(parameters, resized.reshape(-1, side, side, 3), config)
+    return _embed(encoder, resized.reshape(-1, side, side, 3), config)
 
 
-def place_rows(buffer: jax.Array, rows: jax.Array, embedded: jax.Array) -> jax.Array:
-    """Write embeddings [N, D] to rows of a buffer; rows past its end are dropped."""
+def place_rows(
+    buffer: Float32[jax.Array, "rows D"],
+    rows: Int32[jax.Array, " N"],
+    embedded: Float32[jax.Array, "N D"],
+) -> Float32[jax.Array, "rows D"]:
+    """Write embeddings to rows of a buffer.
+
+    Args:
+      buffer: float32 [rows, D].
+      rows: int32 [N]; those past the buffer's end are dropped.
+      embedded: float32 [N, D].
+
+    Returns:
+      float32 [rows, D].
+    """
     return buffer.at[rows].set(embedded, mode="drop")
 
 
 def transform_bucket(
-    parameters: dict[str, Any],
-    embeddings: jax.Array,
-    table_rows_BxL: jax.Array,
-    sizes: jax.Array,
+    parameters: FoldedTransformer,
+    embeddings: Float32[jax.Array, "rows D"],
+    table_rows_BxL: Int32[jax.Array, "B L"],
+    sizes: _Sizes,
     *,
     config: ModelConfig,
     use_cudnn: bool,
-) -> jax.Array:
+) -> Float32[jax.Array, "B outputs"]:
     """Return the logits of a batch of one bucket.
 
     Args:
-      parameters: The Transformer's tree, kernels in the dtype of the products.
+      parameters: The kernels of `layers` in the dtype of the products.
       embeddings: float32 [B * L, D]; CLS and unused rows are 0.
       table_rows_BxL: int32, row of the fused embedding table for every row.
       sizes: int32 [B], rows in use of every image, at least 1.
@@ -88,43 +126,36 @@ def transform_bucket(
     Source: musiq-spec section 7.
     """
     images, length = table_rows_BxL.shape
-    x = embeddings.reshape(images, length, -1) + parameters["table"][table_rows_BxL]
+    x = embeddings.reshape(images, length, -1) + parameters.table[table_rows_BxL]
 
-    def block(x: jax.Array, layer: Layer) -> tuple[jax.Array, None]:
-        qkv = _dense(normalize(x), layer["qkv"]) + layer["qkv_bias"]
-        qkv = qkv.astype(layer["qkv"].dtype)
+    def block(x: jax.Array, layer: FoldedLayer) -> tuple[jax.Array, None]:
+        qkv = apply_dense(normalize(x), layer.qkv)
+        qkv = qkv.astype(layer.qkv.kernel.dtype)
         qkv = qkv.reshape(images, length, 3, config.head_count, config.head_size)
         query, key, value = (qkv[:, :, i] for i in range(3))
         attend = _attend_by_cudnn if use_cudnn else _attend
-        return _residuals(layer, x, attend(query, key, value, sizes)), None
+        attended = attend(query, key, value, sizes)
+        return add_residuals(x, attended, layer.residuals, bias_last=True), None
 
-    if parameters["layers"] is not None:
-        x, _ = jax.lax.scan(block, x, parameters["layers"])
-    cls = _last_layer(parameters["last_layer"], x, sizes, config)
-    scale, bias = parameters["norm"]
-    kernel, head_bias = parameters["head"]
-    return (normalize(cls) * scale + bias) @ kernel + head_bias
+    if parameters.layers is not None:
+        x, _ = jax.lax.scan(block, x, parameters.layers)
+    cls = _last_layer(parameters.last_layer, x, sizes, config)
+    return logits_of(cls, parameters)
 
 
 def _embed(
-    parameters: dict[str, Any], pixels: jax.Array, config: ModelConfig
-) -> jax.Array:
-    dtype = parameters["embedding"].dtype
-    features = convolutions(parameters, pixels.astype(dtype), config)
-    return _dense(features.reshape(len(pixels), -1), parameters["embedding"])
-
-
-def _dense(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Multiply in the kernel's dtype, sum up in float32."""
-    return jnp.matmul(
-        x.astype(kernel.dtype), kernel, preferred_element_type=jnp.float32
-    )
+    encoder: FoldedEncoder,
+    pixels: Float32[jax.Array, "N P P 3"],
+    config: ModelConfig,
+) -> Float32[jax.Array, "N D"]:
+    features = convolutions(encoder, pixels.astype(encoder.embedding.dtype), config)
+    return multiply(features.reshape(len(pixels), -1), encoder.embedding)
 
 
 def _attend(
-    query: jax.Array, key: jax.Array, value: jax.Array, sizes: jax.Array
-) -> jax.Array:
-    """Attend within every image, a block of queries at a time, [B, L, D].
+    query: _Heads, key: _Heads, value: _Heads, sizes: _Sizes
+) -> Float[jax.Array, "B L D"]:
+    """Attend within every image, a block of queries at a time.
 
     Args:
       query: [B, L, H, E], scaled.
@@ -133,27 +164,28 @@ def _attend(
       sizes: int32 [B], keys in use.
     """
     images, length, heads, head_size = query.shape
-    is_key = jnp.arange(length) < sizes[:, None]
+    is_key = jnp.arange(length)[None] < sizes[:, None]
     block = min(length, _QUERY_BLOCK)
     blocks = -(-length // block)
     padding = ((0, 0), (0, blocks * block - length), (0, 0), (0, 0))
     query = jnp.pad(query, padding).reshape(images, blocks, block, heads, head_size)
 
-    def attend_block(query: jax.Array) -> jax.Array:
+    def attend_block(_: None, query: jax.Array) -> tuple[None, jax.Array]:
         logits = jnp.einsum(
             "bqhe,bkhe->bhqk", query, key, preferred_element_type=jnp.float32
         )
         logits = jnp.where(is_key[:, None, None], logits, -jnp.inf)
         weights = jax.nn.softmax(logits, axis=-1).astype(value.dtype)
-        return jnp.einsum("bhqk,bkhe->bqhe", weights, value)
+        return None, jnp.einsum("bhqk,bkhe->bqhe", weights, value)
 
-    attended = jax.lax.map(attend_block, query.swapaxes(0, 1)).swapaxes(0, 1)
-    return attended.reshape(images, blocks * block, -1)[:, :length]
+    _, attended = jax.lax.scan(attend_block, None, query.swapaxes(0, 1))
+    attended = attended.swapaxes(0, 1).reshape(images, blocks * block, -1)
+    return attended[:, :length]
 
 
 def _attend_by_cudnn(
-    query: jax.Array, key: jax.Array, value: jax.Array, sizes: jax.Array
-) -> jax.Array:
+    query: _Heads, key: _Heads, value: _Heads, sizes: _Sizes
+) -> Float[jax.Array, "B L D"]:
     """`_attend` by the fused kernel, which skips what lies past an image's end."""
     attended = jax.nn.dot_product_attention(
         *(query, key, value),
@@ -162,26 +194,22 @@ def _attend_by_cudnn(
         key_value_seq_lengths=sizes,
         implementation="cudnn",
     )
-    return attended.reshape(*attended.shape[:2], -1)
-
-
-def _residuals(layer: Layer, x: jax.Array, attended: jax.Array) -> jax.Array:
-    """Add the attention output and the MLP."""
-    x = x + _dense(attended, layer["out"]) + layer["out_bias"]
-    hidden = _dense(normalize(x), layer["up"]) + layer["up_bias"]
-    hidden = jax.nn.gelu(hidden, approximate=True)
-    return x + _dense(hidden, layer["down"]) + layer["down_bias"]
+    images, length, heads, head_size = attended.shape
+    return attended.reshape(images, length, heads * head_size)
 
 
 def _last_layer(
-    layer: Layer, x_BxLxD: jax.Array, sizes: jax.Array, config: ModelConfig
-) -> jax.Array:
-    """Apply the last block to the CLS rows, [B, D]; see `fold_parameters`."""
+    layer: FoldedLastLayer,
+    x_BxLxD: Float32[jax.Array, "B L D"],
+    sizes: _Sizes,
+    config: ModelConfig,
+) -> Float32[jax.Array, "B D"]:
+    """Apply the last block to the CLS rows; see `fold_parameters`."""
     rows = normalize(x_BxLxD)
-    query = rows[:, 0] @ layer["query"] + layer["query_bias"]
+    query = apply_dense(rows[:, 0], layer.query)
     query = query.reshape(len(rows), config.head_count, config.hidden_size)
     logits = jnp.einsum("bhd,bld->bhl", query, rows)
-    is_key = jnp.arange(rows.shape[1]) < sizes[:, None]
+    is_key = jnp.arange(rows.shape[1])[None] < sizes[:, None]
     weights = jax.nn.softmax(jnp.where(is_key[:, None], logits, -jnp.inf), axis=-1)
-    mixed = jnp.einsum("bhl,bld->bhd", weights, rows)
-    return _residuals(layer, x_BxLxD[:, 0], mixed.reshape(len(rows), -1))
+    mixed = jnp.einsum("bhl,bld->bhd", weights, rows).reshape(len(rows), -1)
+    return add_residuals(x_BxLxD[:, 0], mixed, layer.residuals, bias_last=True)

@@ -1,24 +1,32 @@
 """The scorer for accelerators: batches of static shapes, bfloat16 products."""
 
 import functools
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
+from jaxtyping import Float32, Int, Shaped
 
+from musiq_core.config import sequence_length
 from musiq_core.images.patches import Patches
 from musiq_core.model_files.model_file import Model
 from musiq_core.programs.batching import Batcher, BucketBatcher
 from musiq_core.programs.bucketed import program as bucketed_program
 from musiq_core.programs.bucketed.buckets import BATCH_ROWS, bucket_for, images_of
 from musiq_core.programs.bucketed.program import PATCH_BLOCK
-from musiq_core.programs.folded.parameters import fold_parameters
-from musiq_core.programs.packed.layout import sequence_length
+from musiq_core.programs.folded.parameters import (
+    Dense,
+    Norm,
+    fold_parameters,
+    table_rows,
+)
 from musiq_core.programs.scorer import Scorer, ScorerStatistics
 
-_KERNELS = frozenset({"qkv", "out", "up", "down"})
+_Tree = TypeVar("_Tree")
+_Node = Norm | Dense | jax.Array
 
 
 class BucketedScorer(Scorer):
@@ -28,7 +36,11 @@ class BucketedScorer(Scorer):
     """
 
     def __init__(
-        self, model: Model, dtype: Any = jnp.bfloat16, *, batch_rows: int = BATCH_ROWS
+        self,
+        model: Model,
+        dtype: DTypeLike = jnp.bfloat16,
+        *,
+        batch_rows: int = BATCH_ROWS,
     ):
         """Cast what enters matrix products to `dtype` and compile nothing yet.
 
@@ -40,17 +52,16 @@ class BucketedScorer(Scorer):
         super().__init__(model)
         self._batch_rows = batch_rows
         encoder, transformer = fold_parameters(model.parameters, model.config)
-        encoder = {
-            name: leaf if isinstance(leaf, tuple) else leaf.astype(dtype)
-            for name, leaf in encoder.items()
-        }
-        transformer["layers"] = _cast(transformer["layers"] or {}, dtype) or None
-        self._encoder, self._transformer = jax.device_put((encoder, transformer))
+        self._encoder = _cast(encoder, dtype)
+        layers = _cast(transformer.layers, dtype)
+        self._transformer = transformer._replace(layers=layers)
         is_gpu = jax.default_backend() == "gpu"
         config = model.config
         self._embed_native = _compiled(bucketed_program.embed_native, config=config)
         self._embed_resized = _compiled(bucketed_program.embed_resized, config=config)
-        self._place = jax.jit(bucketed_program.place_rows, donate_argnums=0)
+        self._place: Callable[..., jax.Array] = jax.jit(
+            bucketed_program.place_rows, donate_argnums=0
+        )
         self._transform = _compiled(
             bucketed_program.transform_bucket,
             config=config,
@@ -62,8 +73,12 @@ class BucketedScorer(Scorer):
         """Return a batcher that fills one bucket's batch at a time."""
         return BucketBatcher(batch_rows=self._batch_rows)
 
-    def start(self, images: Sequence[Patches]) -> jax.Array:
-        """Begin with images that fit the batch of the longest one's bucket."""
+    def start(self, images: Sequence[Patches]) -> Float32[jax.Array, "rows outputs"]:
+        """Begin with images that fit the batch of the longest one's bucket.
+
+        Raises:
+          ValueError: If there are more of them, or one fits no bucket.
+        """
         sizes = [sequence_length(p.token_count) for p in images]
         bucket = bucket_for(max(sizes))
         slots = images_of(bucket, self._batch_rows)
@@ -73,17 +88,16 @@ class BucketedScorer(Scorer):
                 f"has {slots}"
             )
         self._count(bucket, slots)
-        table_rows = np.zeros((slots, bucket), np.int32)
-        cells = self.model.config.preprocessing.grid_size**2
-        cls_row = cells * self.model.config.preprocessing.scale_count
-        table_rows[:, 0] = cls_row
-        for index, patches in enumerate(images):
-            rows = patches.scale_ids * cells + patches.positions
-            table_rows[index, 1 : 1 + len(rows)] = rows
+        preprocessing = self.model.config.preprocessing
+        rows = np.zeros((slots, bucket), np.int32)
+        for row, patches in zip(rows, images, strict=False):
+            row[: sequence_length(patches.token_count)] = table_rows(
+                patches, preprocessing
+            )
         return self._transform(
             self._transformer,
             self._embed(images, bucket, slots),
-            table_rows,
+            rows,
             np.array(sizes + [1] * (slots - len(sizes)), np.int32),
         )
 
@@ -97,8 +111,10 @@ class BucketedScorer(Scorer):
         )
         self._compiled_buckets.add(bucket)
 
-    def _embed(self, images: Sequence[Patches], bucket: int, slots: int) -> jax.Array:
-        """Embed all patches and put each at its image's row, [slots * bucket, D]."""
+    def _embed(
+        self, images: Sequence[Patches], bucket: int, slots: int
+    ) -> Float32[jax.Array, "rows D"]:
+        """Embed all patches and put each at its image's row."""
         end = slots * bucket
         buffer = jnp.zeros((end, self.model.config.hidden_size), jnp.float32)
         firsts = [bucket * index + 1 for index in range(len(images))]
@@ -122,7 +138,9 @@ class BucketedScorer(Scorer):
         return buffer
 
 
-def _compiled(function: Any, **settings: Any) -> Any:
+def _compiled(
+    function: Callable[..., jax.Array], **settings: Any
+) -> Callable[..., jax.Array]:
     """Compile with products of float32 in full precision, also on accelerators."""
 
     def exact(*arguments: Any) -> jax.Array:
@@ -132,12 +150,26 @@ def _compiled(function: Any, **settings: Any) -> Any:
     return jax.jit(functools.wraps(function)(exact))
 
 
-def _cast(layers: dict[str, np.ndarray], dtype: Any) -> dict[str, np.ndarray]:
-    return {n: x.astype(dtype) if n in _KERNELS else x for n, x in layers.items()}
+def _cast(parameters: _Tree, dtype: DTypeLike) -> _Tree:
+    """Return a tree whose kernels have another dtype; norms and biases keep theirs."""
+
+    def is_layer(node: object) -> bool:
+        return isinstance(node, (Dense, Norm))
+
+    def cast(node: _Node) -> _Node:
+        if isinstance(node, Norm):
+            return node
+        if isinstance(node, Dense):
+            return node._replace(kernel=node.kernel.astype(dtype))
+        return node.astype(dtype)
+
+    return jax.tree.map(cast, parameters, is_leaf=is_layer)
 
 
 def _blocks(
-    rows: Sequence[np.ndarray], *arrays: Sequence[np.ndarray], end: int
+    rows: Sequence[Int[np.ndarray, " _"]],
+    *arrays: Sequence[Shaped[np.ndarray, "_ _"]],
+    end: int,
 ) -> Iterator[tuple[np.ndarray, ...]]:
     """Yield blocks of PATCH_BLOCK patches of all images together.
 

@@ -1,28 +1,106 @@
-"""The parameters of the packed program: everything that can be folded, folded once."""
+"""The parameters of both fast forms: everything that can be folded, folded once.
 
-from typing import Any
+Shape letters: D hidden size, H heads, M width of the MLP, C and F channels of the patch
+encoder's stem and output.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Float32, Int32
 
-from musiq_core.config import ModelConfig
+from musiq_core.config import ModelConfig, PreprocessingConfig
+from musiq_core.images.patches import Patches
 from musiq_core.network.patch_encoder import standardize_kernel
 
-_UNIT = "block1/unit1"
-_CONVS = {
-    "conv_root": "conv_root",
-    **{name: f"{_UNIT}/{name}" for name in ("conv1", "conv2", "conv3", "conv_proj")},
-}
-_NORMS = {
-    "gn_root": "gn_root",
-    **{name: f"{_UNIT}/{name}" for name in ("gn1", "gn2", "gn3", "gn_proj")},
-}
+_Parameters = Mapping[str, np.ndarray]
+_Folded = tuple[Float32[np.ndarray, "..."], Float32[np.ndarray, "..."]]
+"""Kernel and bias."""
+
+
+class Dense(NamedTuple):
+    """A dense layer; stacked layers have a leading axis."""
+
+    kernel: Float[jax.Array, "*layers inputs outputs"]
+    bias: Float[jax.Array, "*layers outputs"]
+
+
+class Norm(NamedTuple):
+    """Gain and bias of a normalisation."""
+
+    scale: Float[jax.Array, "*ones channels"]
+    bias: Float[jax.Array, "*ones channels"]
+
+
+class FoldedEncoder(NamedTuple):
+    """The patch encoder: standardised kernels, HWIO, and norms [1, 1, 1, channels]."""
+
+    conv_root: Float[jax.Array, "7 7 3 C"]
+    gn_root: Norm
+    conv_proj: Float[jax.Array, "1 1 C F"]
+    gn_proj: Norm
+    conv1: Float[jax.Array, "1 1 C C"]
+    gn1: Norm
+    conv2: Float[jax.Array, "3 3 C C"]
+    gn2: Norm
+    conv3: Float[jax.Array, "1 1 C F"]
+    gn3: Norm
+    embedding: Float[jax.Array, "features D"]
+
+
+class FoldedResiduals(NamedTuple):
+    """What follows attention in a block: its output projection and the MLP.
+
+    Attributes:
+      out: [D, D]; [H * D, D] in the last block.
+      up: [D, M].
+      down: [M, D].
+    """
+
+    out: Dense
+    up: Dense
+    down: Dense
+
+
+class FoldedLayer(NamedTuple):
+    """A block; `qkv` is [D, 3 * D]: queries, keys and values, each head by head."""
+
+    qkv: Dense
+    residuals: FoldedResiduals
+
+
+class FoldedLastLayer(NamedTuple):
+    """The last block, whose keys and values are the rows; `query` is [D, H * D]."""
+
+    query: Dense
+    residuals: FoldedResiduals
+
+
+class FoldedTransformer(NamedTuple):
+    """The Transformer.
+
+    Attributes:
+      table: Rows by scale and grid cell; the last row is CLS.
+      layers: Blocks but the last, stacked; None if there is but one.
+      last_layer: Of which only the CLS row is computed.
+      norm: [D], before the head.
+      head: [D, outputs].
+    """
+
+    table: Float32[jax.Array, "rows D"]
+    layers: FoldedLayer | None
+    last_layer: FoldedLastLayer
+    norm: Norm
+    head: Dense
 
 
 def fold_parameters(
-    parameters: dict[str, np.ndarray], config: ModelConfig
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Prepare the parameters of `Musiq(config)` for the packed program.
+    parameters: Mapping[str, np.ndarray], config: ModelConfig
+) -> tuple[FoldedEncoder, FoldedTransformer]:
+    """Prepare the parameters of `Musiq(config)` for the fast forms.
 
     Weight standardisation is applied, layer-norm gain and bias go into the dense layer
     that follows, the query scale into the query, and positions, scales, the embedding
@@ -31,38 +109,67 @@ def fold_parameters(
     it attends to are the normalised rows themselves. All of it is exact up to rounding.
 
     Args:
-      parameters: float32 arrays by full name.
+      parameters: float32 arrays by full name, as a model file has them.
       config: The architecture.
 
     Returns:
-      The trees of the patch encoder and of the Transformer, float32 arrays of NumPy;
-      layers but the last are stacked along a leading axis.
-    """
-    encoder: dict[str, Any] = {
-        name: standardize_kernel(parameters[f"{path}/kernel"])
-        for name, path in _CONVS.items()
-    }
-    for name, path in _NORMS.items():
-        encoder[name] = (parameters[f"{path}/scale"], parameters[f"{path}/bias"])
-    encoder["embedding"] = parameters["embedding/kernel"]
+      The patch encoder and the Transformer, float32 arrays on the default device.
 
+    Raises:
+      KeyError: If a parameter is missing.
+    """
     layers = [
         _fold_layer(parameters, layer, config) for layer in range(config.layer_count)
     ]
-    transformer = {
-        "table": _fused_table(parameters),
-        "layers": jax.tree.map(lambda *leaves: np.stack(leaves), *layers[:-1])
-        if len(layers) > 1
-        else None,
-        "last_layer": _fold_last_layer(layers[-1], config),
-        "norm": _scale_and_bias(parameters, "Transformer/encoder_norm"),
-        "head": _kernel_and_bias(parameters, "head"),
-    }
-    return encoder, transformer
+    *others, last = layers
+    transformer = FoldedTransformer(
+        table=jnp.asarray(_fused_table(parameters)),
+        layers=_stacked(others),
+        last_layer=_fold_last_layer(last, config),
+        norm=_norm(parameters, "Transformer/encoder_norm"),
+        head=_on_device(_dense(parameters, "head")),
+    )
+    return _fold_encoder(parameters), transformer
 
 
-def _fused_table(parameters: dict[str, np.ndarray]) -> np.ndarray:
-    """Rows by scale and grid cell, [scales * cells + 1, D]; the last row is CLS."""
+def table_rows(
+    patches: Patches, config: PreprocessingConfig
+) -> Int32[np.ndarray, " rows"]:
+    """Return the row of `FoldedTransformer.table` for CLS and every token of an image.
+
+    Args:
+      patches: The image.
+      config: The preprocessing that made it.
+
+    Returns:
+      int32 [tokens + 1], CLS first.
+    """
+    cells = config.grid_size**2
+    cls = np.array([cells * config.scale_count], np.int32)
+    return np.concatenate([cls, patches.scale_ids * cells + patches.positions])
+
+
+def _fold_encoder(parameters: _Parameters) -> FoldedEncoder:
+    def kernel(path: str) -> jax.Array:
+        return jnp.asarray(standardize_kernel(parameters[f"{path}/kernel"]))
+
+    unit = "block1/unit1"
+    return FoldedEncoder(
+        conv_root=kernel("conv_root"),
+        gn_root=_norm(parameters, "gn_root"),
+        conv_proj=kernel(f"{unit}/conv_proj"),
+        gn_proj=_norm(parameters, f"{unit}/gn_proj"),
+        conv1=kernel(f"{unit}/conv1"),
+        gn1=_norm(parameters, f"{unit}/gn1"),
+        conv2=kernel(f"{unit}/conv2"),
+        gn2=_norm(parameters, f"{unit}/gn2"),
+        conv3=kernel(f"{unit}/conv3"),
+        gn3=_norm(parameters, f"{unit}/gn3"),
+        embedding=jnp.asarray(parameters["embedding/kernel"]),
+    )
+
+
+def _fused_table(parameters: _Parameters) -> Float32[np.ndarray, "rows D"]:
     positions = parameters["Transformer/posembed_input/pos_embedding"][0]
     scales = parameters["Transformer/scaleembed_input/scale_embedding"][0]
     rows = positions[None] + scales[:, None] + parameters["embedding/bias"]
@@ -71,85 +178,88 @@ def _fused_table(parameters: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _fold_layer(
-    parameters: dict[str, np.ndarray], layer: int, config: ModelConfig
-) -> dict[str, np.ndarray]:
+    parameters: _Parameters, layer: int, config: ModelConfig
+) -> dict[str, _Folded]:
+    """Return the dense layers "qkv", "out", "up" and "down" of a block."""
     path = f"Transformer/encoderblock_{layer}"
     attention = f"{path}/MultiHeadDotProductAttention_1"
     width = config.hidden_size
-    projections = {
-        name: _kernel_and_bias(parameters, f"{attention}/{name}")
-        for name in ("query", "key", "value")
-    }
     query_scale = np.float32(config.head_size**-0.5)
     factors = {"query": query_scale, "key": np.float32(1), "value": np.float32(1)}
-    qkv = np.concatenate(
-        [k.reshape(width, width) * factors[n] for n, (k, _) in projections.items()],
-        axis=1,
-    )
-    qkv_bias = np.concatenate(
-        [b.reshape(width) * factors[n] for n, (_, b) in projections.items()]
-    )
-    qkv, qkv_bias = _fold_norm(
-        _scale_and_bias(parameters, f"{path}/LayerNorm_0"), qkv, qkv_bias
-    )
-    out, out_bias = _kernel_and_bias(parameters, f"{attention}/out")
-    up, up_bias = _fold_norm(
-        _scale_and_bias(parameters, f"{path}/LayerNorm_2"),
-        *_kernel_and_bias(parameters, f"{path}/MlpBlock_3/Dense_0"),
-    )
-    down, down_bias = _kernel_and_bias(parameters, f"{path}/MlpBlock_3/Dense_1")
+    projections = [
+        (_dense(parameters, f"{attention}/{name}"), factor)
+        for name, factor in factors.items()
+    ]
+    kernels = [kernel.reshape(width, -1) * f for (kernel, _), f in projections]
+    biases = [bias.reshape(width) * f for (_, bias), f in projections]
+    qkv = np.concatenate(kernels, axis=1), np.concatenate(biases)
+    out, out_bias = _dense(parameters, f"{attention}/out")
+    up = _dense(parameters, f"{path}/MlpBlock_3/Dense_0")
     return {
-        "qkv": qkv,
-        "qkv_bias": qkv_bias,
-        "out": out.reshape(width, width),
-        "out_bias": out_bias,
-        "up": up,
-        "up_bias": up_bias,
-        "down": down,
-        "down_bias": down_bias,
+        "qkv": _fold_norm(parameters, f"{path}/LayerNorm_0", qkv),
+        "out": (out.reshape(width, width), out_bias),
+        "up": _fold_norm(parameters, f"{path}/LayerNorm_2", up),
+        "down": _dense(parameters, f"{path}/MlpBlock_3/Dense_1"),
     }
 
 
-def _fold_last_layer(
-    layer: dict[str, np.ndarray], config: ModelConfig
-) -> dict[str, np.ndarray]:
-    """Replace "qkv" by "query" [D, H * D], and let "out" take H * D features.
+def _stacked(layers: Sequence[dict[str, _Folded]]) -> FoldedLayer | None:
+    if not layers:
+        return None
+
+    def stack(name: str) -> Dense:
+        kernels, biases = zip(*(layer[name] for layer in layers), strict=True)
+        return _on_device((np.stack(kernels), np.stack(biases)))
+
+    return FoldedLayer(
+        qkv=stack("qkv"),
+        residuals=FoldedResiduals(out=stack("out"), up=stack("up"), down=stack("down")),
+    )
+
+
+def _fold_last_layer(layer: dict[str, _Folded], config: ModelConfig) -> FoldedLastLayer:
+    """Make the key part of the query, and let "out" take H * D features.
 
     The key bias adds the same to all logits of a query and drops out.
     """
     width = config.hidden_size
     heads = (config.head_count, config.head_size)
-    qkv = layer["qkv"].reshape(width, 3, *heads)
-    query_bias, _, value_bias = layer["qkv_bias"].reshape(3, *heads)
+    kernel, bias = layer["qkv"]
+    qkv = kernel.reshape(width, 3, *heads)
+    query_bias, _, value_bias = bias.reshape(3, *heads)
     query = np.concatenate([qkv[:, 0], query_bias[None]])
     query = np.einsum("qhe,dhe->qhd", query, qkv[:, 1], optimize=True)
+    kernel, bias = layer["out"]
     out = np.einsum(
-        "dhe,hef->hdf", qkv[:, 2], layer["out"].reshape(*heads, width), optimize=True
+        "dhe,hef->hdf", qkv[:, 2], kernel.reshape(*heads, width), optimize=True
     )
-    mlp = {name: layer[name] for name in ("up", "up_bias", "down", "down_bias")}
-    return mlp | {
-        "query": query[:-1].reshape(width, -1),
-        "query_bias": query[-1].reshape(-1),
-        "out": out.reshape(-1, width),
-        "out_bias": layer["out_bias"] + value_bias.reshape(-1) @ layer["out"],
-    }
+    out_bias = bias + value_bias.reshape(-1) @ kernel
+    return FoldedLastLayer(
+        query=_on_device((query[:-1].reshape(width, -1), query[-1].reshape(-1))),
+        residuals=FoldedResiduals(
+            out=_on_device((out.reshape(-1, width), out_bias)),
+            up=_on_device(layer["up"]),
+            down=_on_device(layer["down"]),
+        ),
+    )
 
 
-def _fold_norm(
-    norm: tuple[np.ndarray, np.ndarray], kernel: np.ndarray, bias: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Make `(x * scale + shift) @ kernel + bias` one dense layer of x."""
-    scale, shift = norm
+def _fold_norm(parameters: _Parameters, path: str, dense: _Folded) -> _Folded:
+    """Make a dense layer of normalised and scaled x one of normalised x alone."""
+    scale, shift = parameters[f"{path}/scale"], parameters[f"{path}/bias"]
+    kernel, bias = dense
     return scale[:, None] * kernel, bias + shift @ kernel
 
 
-def _kernel_and_bias(
-    parameters: dict[str, np.ndarray], path: str
-) -> tuple[np.ndarray, np.ndarray]:
+def _dense(parameters: _Parameters, path: str) -> _Folded:
     return parameters[f"{path}/kernel"], parameters[f"{path}/bias"]
 
 
-def _scale_and_bias(
-    parameters: dict[str, np.ndarray], path: str
-) -> tuple[np.ndarray, np.ndarray]:
-    return parameters[f"{path}/scale"], parameters[f"{path}/bias"]
+def _norm(parameters: _Parameters, path: str) -> Norm:
+    scale, bias = parameters[f"{path}/scale"], parameters[f"{path}/bias"]
+    return Norm(jnp.asarray(scale), jnp.asarray(bias))
+
+
+def _on_device(dense: _Folded) -> Dense:
+    kernel, bias = dense
+    return Dense(jnp.asarray(kernel), jnp.asarray(bias))

@@ -1,26 +1,33 @@
 """Packing the tokens of several images into one flat sequence without padding slots."""
 
-import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import jax
 import numpy as np
+from jaxtyping import Int, Int32
 
+from musiq_core.config import (
+    LARGEST_TOKEN_COUNT,
+    PreprocessingConfig,
+    sequence_length,
+)
 from musiq_core.images.patches import Patches
+from musiq_core.programs.folded.parameters import table_rows
 
 QUERY_BLOCK = 128
-CAPACITIES = (4096, 16384, 65536)
+CAPACITIES = (4096, 16384, sequence_length(LARGEST_TOKEN_COUNT))
 """Lengths of the flat sequence that programs are compiled for, in tokens with CLS."""
-
-LARGEST_TOKEN_COUNT = CAPACITIES[-1] - 1
-"""Tokens of the largest image, which fills the longest sequence with its CLS row."""
 
 MAX_IMAGES = 128
 """Images in one packed batch."""
 
+_Array = np.ndarray | jax.Array
+"""NumPy's where images are laid out, JAX's inside the program."""
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class PackedLayout:
-    """Where the tokens of each image lie in a flat sequence of `capacity` rows.
+
+class PackedLayout(NamedTuple):
+    """Where the tokens of each image lie in a flat sequence.
 
     Every image has its CLS row first, then its tokens. Attention runs over blocks of
     QUERY_BLOCK rows that start at an image's own first row, so the arithmetic of an
@@ -28,31 +35,25 @@ class PackedLayout:
     rows that the next image's blocks, which come later, write again.
 
     Attributes:
-      capacity: Rows of the sequence.
       row_count: Rows in use.
-      table_rows: int32 [capacity], row of the fused embedding table; CLS has its own.
-      image_starts: int32 [MAX_IMAGES], CLS row of each image.
-      image_sizes: int32 [MAX_IMAGES], rows of each image, CLS included.
+      table_rows: Row of the fused embedding table; CLS has its own. Its length is the
+        sequence's capacity.
+      image_starts: CLS row of each image.
+      image_sizes: Rows of each image, CLS included.
       image_count: Images in use.
-      query_starts: int32 [blocks], first row of each query block.
-      query_images: int32 [blocks], the image of each query block.
+      query_starts: First row of each query block.
+      query_images: The image of each query block.
       query_count: Query blocks in use.
     """
 
-    capacity: int
-    row_count: int
-    table_rows: np.ndarray
-    image_starts: np.ndarray
-    image_sizes: np.ndarray
-    image_count: int
-    query_starts: np.ndarray
-    query_images: np.ndarray
-    query_count: int
-
-
-def sequence_length(token_count: int) -> int:
-    """Return the rows that an image takes in a packed sequence: its tokens and CLS."""
-    return token_count + 1
+    row_count: Int32[_Array, ""]
+    table_rows: Int32[_Array, " capacity"]
+    image_starts: Int32[_Array, " MAX_IMAGES"]
+    image_sizes: Int32[_Array, " MAX_IMAGES"]
+    image_count: Int32[_Array, ""]
+    query_starts: Int32[_Array, " blocks"]
+    query_images: Int32[_Array, " blocks"]
+    query_count: Int32[_Array, ""]
 
 
 def capacity_for(row_count: int) -> int | None:
@@ -60,15 +61,12 @@ def capacity_for(row_count: int) -> int | None:
     return next((c for c in CAPACITIES if row_count <= c), None)
 
 
-def pack(
-    images: Sequence[Patches], *, grid_cells: int, scale_count: int
-) -> PackedLayout:
+def pack(images: Sequence[Patches], preprocessing: PreprocessingConfig) -> PackedLayout:
     """Lay images out one after another.
 
     Args:
       images: 1 to MAX_IMAGES images that together fit the largest capacity.
-      grid_cells: Cells of the position grid.
-      scale_count: Scales of the model, native included.
+      preprocessing: What made them.
 
     Raises:
       ValueError: If there are too many images or tokens.
@@ -82,34 +80,27 @@ def pack(
             f"{MAX_IMAGES} images and {CAPACITIES[-1]} rows"
         )
     starts = (np.cumsum(sizes) - sizes).astype(np.int32)
-    table_rows = np.zeros(capacity, np.int32)
-    for patches, start, size in zip(images, starts, sizes, strict=True):
-        table_rows[start] = grid_cells * scale_count
-        table_rows[start + 1 : start + size] = (
-            patches.scale_ids * grid_cells + patches.positions
-        )
     blocks = -(-sizes // QUERY_BLOCK)
-    query_starts = np.concatenate(
-        [
-            start + QUERY_BLOCK * np.arange(n)
-            for start, n in zip(starts, blocks, strict=True)
-        ]
-    )
+    block_in_image = np.concatenate([np.arange(int(count)) for count in blocks])
+    query_images = np.repeat(np.arange(len(images)), blocks)
     most_blocks = capacity // QUERY_BLOCK + MAX_IMAGES
     return PackedLayout(
-        capacity=capacity,
-        row_count=row_count,
-        table_rows=table_rows,
+        row_count=np.array(row_count, np.int32),
+        table_rows=_padded(
+            np.concatenate([table_rows(p, preprocessing) for p in images]), capacity
+        ),
         image_starts=_padded(starts, MAX_IMAGES),
         image_sizes=_padded(sizes, MAX_IMAGES),
-        image_count=len(images),
-        query_starts=_padded(query_starts, most_blocks),
-        query_images=_padded(np.repeat(np.arange(len(images)), blocks), most_blocks),
-        query_count=int(blocks.sum()),
+        image_count=np.array(len(images), np.int32),
+        query_starts=_padded(
+            starts[query_images] + QUERY_BLOCK * block_in_image, most_blocks
+        ),
+        query_images=_padded(query_images, most_blocks),
+        query_count=np.array(blocks.sum(), np.int32),
     )
 
 
-def _padded(values: np.ndarray, size: int) -> np.ndarray:
+def _padded(values: Int[np.ndarray, " used"], size: int) -> Int32[np.ndarray, " size"]:
     padded = np.zeros(size, np.int32)
     padded[: len(values)] = values
     return padded

@@ -14,8 +14,8 @@ from musiq_core.images.patches import extract_patches
 from musiq_core.model_files.model_file import read_model_file
 from musiq_core.network.model import Musiq
 from musiq_core.programs.packed.layout import CAPACITIES, MAX_IMAGES
+from musiq_core.programs.packed.loops import ROW_TAIL
 from musiq_core.programs.packed.scorer import PackedScorer
-from musiq_core.programs.packed.transformer import ROW_TAIL
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,10 @@ from helpers.make_images import encoded, noise
 from helpers.shared_data import bad_inputs
 from PIL import Image
 
-from musiq_core.config import DecodeConfig, PreprocessingConfig
+from musiq_core.config import LARGEST_TOKEN_COUNT, DecodeConfig, PreprocessingConfig
 from musiq_core.images.image_format import ALLOWED_FORMATS
 from musiq_core.images.patches import Patches
 from musiq_core.images.preparation import Preparation, PreparationConfig, prepare
-from musiq_core.programs.packed.layout import LARGEST_TOKEN_COUNT
 from pipelines.decoding.decoder import Decoder, receive_into
 from pipelines.decoding.limits import DecoderLimits
 from schemas.failures import ImageFailure
@@ -258,7 +257,7 @@ def test_the_child_holds_neither_credentials_nor_jax_nor_beam(decoder, monkeypat
 
 def test_no_child_outlives_its_parent():
     code = """
-from musiq_core.config import PreprocessingConfig
+from musiq_core.config import LARGEST_TOKEN_COUNT, PreprocessingConfig
 from musiq_core.images.preparation import PreparationConfig
 from pipelines.decoding.decoder import Decoder
 from pipelines.decoding.limits import DecoderLimits
