@@ -155,7 +155,7 @@ def test_the_gpu_lock_has_the_versions_of_the_lock():
         return set(re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE))
 
     common, gpu = pins("requirements.lock"), pins("requirements-gpu.lock")
-    assert "jax-cuda13-plugin" in dict(gpu)
+    assert "jax-cuda12-plugin" in dict(gpu)
     for name, version in gpu:
         assert name not in dict(common) or (name, version) in common
 
