@@ -130,6 +130,7 @@ def with_sources(folder: Path) -> None:
 
 SMALL_DATA: dict[str, Callable[[Path], None]] = {
     "README.md": with_sources,
+    "musiq_core/README.md": lambda _: None,
     "pipelines/README.md": with_ledger,
     "pipelines/scoring/README.md": with_photos,
     "schemas/README.md": with_ledger,
