@@ -2,7 +2,7 @@
 
 import datetime
 
-from pipelines.cleaning.arguments import CleaningConfig
+from pipelines.cleaning.config import CleaningConfig
 from pipelines.cleaning.superfluous import find_superfluous
 from pipelines.ledger.reader import open_ledger
 from pipelines.storage import storage_for

@@ -3,25 +3,19 @@
 import argparse
 import contextlib
 import io
-from collections.abc import Sequence
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.heavy_imports import no_log_warnings
+from pipelines.engines.heavy_imports import no_log_warnings
 from schemas.errors import UsageError
 from schemas.plain import to_plain
 from schemas.programs.command_line import refuse_unknown
+from schemas.programs.program import EngineArguments
 
 
-def parse_beam_options(
-    arguments: Sequence[str], own_flags: Sequence[str]
-) -> PipelineOptions:
+def parse_beam_options(engine: EngineArguments) -> PipelineOptions:
     """Return Beam's options of a job.
-
-    Args:
-      arguments: What the program itself did not take.
-      own_flags: The program's own flags, to guess at what was meant.
 
     Raises:
       UsageError: If Beam does not know an argument either, or refuses its value.
@@ -30,19 +24,19 @@ def parse_beam_options(
     said = io.StringIO()  # Beam's usage is two pages; its last line says what is wrong
     try:
         with contextlib.redirect_stderr(said), no_log_warnings():
-            options = PipelineOptions(list(arguments))
+            options = PipelineOptions(list(engine.words))
             options.get_all_options(add_extra_args_fn=parsers.append)
-            _, unknown = parsers[0].parse_known_args(arguments)
+            _, unknown = parsers[0].parse_known_args(engine.words)
     except SystemExit as error:
         _, _, reason = said.getvalue().strip().rpartition("error: ")
         raise UsageError(f"Beam refuses an option: {reason}") from error
     beams = [f for f in parsers[0]._option_string_actions if f.startswith("--")]
-    refuse_unknown([*own_flags, *beams], unknown)
+    refuse_unknown([*engine.own_flags, *beams], unknown)
     return options
 
 
-def asked_options(arguments: Sequence[str]) -> dict[str, Any]:
+def asked_options(engine: EngineArguments) -> dict[str, Any]:
     """Return options as a configuration file has them: those given, by name."""
     with no_log_warnings():
-        given = PipelineOptions(list(arguments)).get_all_options(drop_default=True)
+        given = PipelineOptions(list(engine.words)).get_all_options(drop_default=True)
     return {name: to_plain(value) for name, value in given.items()}

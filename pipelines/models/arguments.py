@@ -1,46 +1,17 @@
 """The flags of `musiq models`; light, so that help answers at once."""
 
-import dataclasses
-
+from pipelines.models.config import ImportConfig, InspectConfig
 from schemas.programs.flags import Flag
-from schemas.programs.program import Program
+from schemas.programs.program import EngineArguments, Program
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ImportConfig:
-    """What was asked of `musiq models import`.
-
-    Attributes:
-      file: The published checkpoint.
-      dataset: The data set that it was fine-tuned on.
-      output: The model file to write.
-    """
-
-    file: str
-    dataset: str
-    output: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class InspectConfig:
-    """What was asked of `musiq models inspect`.
-
-    Attributes:
-      file: The model file, by any name that `musiq score --model` takes.
-      json: Whether the answer is JSON.
-    """
-
-    file: str
-    json: bool = False
-
-
-def _import(config: ImportConfig, _: list[str]) -> int:
+def _import(config: ImportConfig, _: EngineArguments) -> int:
     from pipelines.models import command
 
     return command.import_checkpoint(config)
 
 
-def _inspect(config: InspectConfig, _: list[str]) -> int:
+def _inspect(config: InspectConfig, _: EngineArguments) -> int:
     from pipelines.models import command
 
     return command.inspect(config)

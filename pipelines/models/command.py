@@ -21,7 +21,7 @@ from musiq_core.model_files.published_checkpoint import (
     read_published_checkpoint,
 )
 from musiq_core.programs.self_test import reference_scores
-from pipelines.models.arguments import ImportConfig, InspectConfig
+from pipelines.models.config import ImportConfig, InspectConfig
 from pipelines.models.read import load_model
 from pipelines.storage import storage_for
 from pipelines.storage.model_names import model_uri

@@ -1,12 +1,11 @@
 """The flags of `musiq prepare`; light, so that help answers at once."""
 
-import dataclasses
 import textwrap
 
-from pipelines.preparing.config import PreparingConfig, SplitChoice
+from pipelines.preparing.config import PreparingRequest
 from pipelines.preparing.datasets import DATA_SETS, DataSetName
 from schemas.programs.flags import Flag
-from schemas.programs.program import Program
+from schemas.programs.program import EngineArguments, Program
 
 _EPILOG = """\
 What must lie in --input for each DATASET (more in pipelines/preparing/README.md):
@@ -25,51 +24,6 @@ Example: musiq prepare koniq10k --input koniq10k/ --output prepared/koniq10k
 """
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PreparingRequest:
-    """What was asked of `musiq prepare`; each field is a flag.
-
-    Attributes:
-      dataset: Which data set it is.
-      input: Name of the release's folder.
-      output: Name of the shards' folder.
-      split: Which images are for training, and which for tests.
-      seed: Decides a random split.
-      scale: Lowest and highest score that a csv allows.
-      lower_is_better: Whether a csv's scores tell distortion.
-      name: Name on the card; None means the data set's, or the folder's.
-      licence: Terms on the card; None means those that are known.
-      examples_per_shard: Most examples of a shard.
-      workers: Local worker processes; None means one a core.
-      json: Whether the counts are JSON.
-    """
-
-    dataset: DataSetName
-    input: str
-    output: str
-    split: SplitChoice = PreparingConfig.split
-    seed: int = PreparingConfig.seed
-    scale: tuple[float, float] | None = None
-    lower_is_better: bool = False
-    name: str | None = None
-    licence: str | None = None
-    examples_per_shard: int = PreparingConfig.examples_per_shard
-    workers: int | None = None
-    json: bool = False
-
-    def __post_init__(self):
-        for name in ("examples_per_shard", "workers"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be positive, got {value}")
-        if self.scale is None:
-            if self.lower_is_better:
-                raise ValueError("--lower_is_better needs --scale LOW HIGH")
-        elif not self.scale[0] < self.scale[1]:
-            low, high = self.scale
-            raise ValueError(f"--scale must ascend, got {low:g} {high:g}")
-
-
 def _expected(name: DataSetName) -> str:
     indent = " " * 12
     lines = textwrap.wrap(
@@ -78,13 +32,13 @@ def _expected(name: DataSetName) -> str:
     return f"  {name:<9} " + f"\n{indent}".join(lines)
 
 
-def _run(request: PreparingRequest, rest: list[str]) -> int:
-    from pipelines.heavy_imports import before_heavy_imports
+def _run(request: PreparingRequest, engine: EngineArguments) -> int:
+    from pipelines.engines.heavy_imports import before_heavy_imports
 
     before_heavy_imports()
     from pipelines.preparing import command
 
-    return command.run(request, rest)
+    return command.run(request, engine)
 
 
 PREPARE = Program(

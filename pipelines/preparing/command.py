@@ -13,8 +13,7 @@ from typing import Any
 from pipelines.engines.beam_options import parse_beam_options
 from pipelines.engines.engine import JobFacts
 from pipelines.engines.job import Endings, Job
-from pipelines.preparing.arguments import PREPARE, PreparingRequest
-from pipelines.preparing.config import PreparingConfig
+from pipelines.preparing.config import PreparingConfig, PreparingRequest
 from pipelines.preparing.datasets import DATA_SETS
 from pipelines.preparing.flow import prepare_data_set
 from pipelines.preparing.labels import LabelScale, ReleaseError
@@ -24,6 +23,7 @@ from pipelines.preparing.shard_progress import WORDING, shard_counter
 from pipelines.progress import show_progress
 from pipelines.storage import resolve
 from schemas.errors import UsageError
+from schemas.programs.program import EngineArguments
 from schemas.text import printable
 from schemas.training_dataset import TrainingDataset
 from schemas.training_example import SPLITS
@@ -37,9 +37,9 @@ _ENDINGS = Endings(
 _NAMES_SHOWN = 3
 
 
-def run(request: PreparingRequest, rest: list[str]) -> int:
+def run(request: PreparingRequest, engine: EngineArguments) -> int:
     """Prepare the data set and return the exit code."""
-    options = parse_beam_options(rest, PREPARE.flag_names)
+    options = parse_beam_options(engine)
     started = time.monotonic()
     config, shards = build_config(request)
     facts = JobFacts(

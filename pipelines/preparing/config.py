@@ -1,4 +1,4 @@
-"""What one run of `musiq prepare` does, checked before it starts."""
+"""What `musiq prepare` can be told, and what one run of it does; light to import."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -82,3 +82,48 @@ class PreparingConfig:
         read = self.data_set.read_labels
         assert read is not None
         return read(*files, scale=self.scale) if self.dataset == "csv" else read(*files)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PreparingRequest:
+    """What was asked of `musiq prepare`; each field is a flag.
+
+    Attributes:
+      dataset: Which data set it is.
+      input: Name of the release's folder.
+      output: Name of the shards' folder.
+      split: Which images are for training, and which for tests.
+      seed: Decides a random split.
+      scale: Lowest and highest score that a csv allows.
+      lower_is_better: Whether a csv's scores tell distortion.
+      name: Name on the card; None means the data set's, or the folder's.
+      licence: Terms on the card; None means those that are known.
+      examples_per_shard: Most examples of a shard.
+      workers: Local worker processes; None means one a core.
+      json: Whether the counts are JSON.
+    """
+
+    dataset: DataSetName
+    input: str
+    output: str
+    split: SplitChoice = PreparingConfig.split
+    seed: int = PreparingConfig.seed
+    scale: tuple[float, float] | None = None
+    lower_is_better: bool = False
+    name: str | None = None
+    licence: str | None = None
+    examples_per_shard: int = PreparingConfig.examples_per_shard
+    workers: int | None = None
+    json: bool = False
+
+    def __post_init__(self):
+        for name in ("examples_per_shard", "workers"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be positive, got {value}")
+        if self.scale is None:
+            if self.lower_is_better:
+                raise ValueError("--lower_is_better needs --scale LOW HIGH")
+        elif not self.scale[0] < self.scale[1]:
+            low, high = self.scale
+            raise ValueError(f"--scale must ascend, got {low:g} {high:g}")

@@ -1,28 +1,12 @@
 """The flags of `musiq demo`; light, so that help answers at once."""
 
-import dataclasses
-
+from pipelines.samples.config import DemoConfig
 from schemas.programs.flags import Flag
-from schemas.programs.program import Program
+from schemas.programs.program import EngineArguments, Program
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class DemoConfig:
-    """What was asked of `musiq demo`.
-
-    Attributes:
-      photos: Where the photos are written.
-      output: The ledger's folder.
-      model: As of `musiq score`.
-    """
-
-    photos: str = "samples"
-    output: str = "samples-ledger"
-    model: str = "builtin"
-
-
-def _run(config: DemoConfig, _: list[str]) -> int:
-    from pipelines.heavy_imports import before_heavy_imports
+def _run(config: DemoConfig, _: EngineArguments) -> int:
+    from pipelines.engines.heavy_imports import before_heavy_imports
 
     before_heavy_imports()
     from pipelines.samples import command

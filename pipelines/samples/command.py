@@ -5,12 +5,13 @@ import sys
 from pathlib import Path
 
 from pipelines.ledger.reader import open_ledger
-from pipelines.samples.arguments import DemoConfig
+from pipelines.samples.config import DemoConfig
 from pipelines.samples.make_samples import PACKAGE, make_samples
 from pipelines.samples.show_scores import show_scores
 from pipelines.scoring import command as scoring
 from pipelines.scoring.config import ScoringConfig
 from schemas.errors import UsageError
+from schemas.programs.program import EngineArguments
 
 
 def run(config: DemoConfig) -> int:
@@ -28,7 +29,7 @@ def run(config: DemoConfig) -> int:
     asked = ScoringConfig(
         input=(config.photos,), output=config.output, model=(config.model,)
     )
-    code = scoring.run(asked, [])
+    code = scoring.run(asked, EngineArguments())
     if code == 0:
         show_scores(open_ledger(config.output))
         print(

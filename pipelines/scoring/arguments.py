@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.scoring.config import ScoringConfig
 from schemas.programs.flags import Flag
-from schemas.programs.program import Program
+from schemas.programs.program import EngineArguments, Program
 
 _EPILOG = """\
 Beam's own options (--runner, --temp_location, ...) are passed through.
@@ -20,13 +20,13 @@ _URI = r"(gs|s3)://[a-z0-9].+"
 _LIST = r"\[\s*\"[^\"]+\"(\s*,\s*\"[^\"]+\")*\s*\]"
 
 
-def _run(config: ScoringConfig, rest: list[str]) -> int:
-    from pipelines.heavy_imports import before_heavy_imports
+def _run(config: ScoringConfig, engine: EngineArguments) -> int:
+    from pipelines.engines.heavy_imports import before_heavy_imports
 
     before_heavy_imports()
     from pipelines.scoring import command
 
-    return command.run(config, rest)
+    return command.run(config, engine)
 
 
 def _recall(output: str) -> Mapping[str, Any]:

@@ -1,10 +1,11 @@
 """What was asked of a run, as its manifest keeps it: enough to run it again."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from pipelines.ledger.folder import newest_manifest_number, read_manifest
-from pipelines.scoring.arguments import SCORE
+from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.run import Run
 from pipelines.storage import resolve
 from schemas.errors import UsageError
@@ -20,11 +21,10 @@ def asked_of(run: Run) -> dict[str, Any]:
     and on every day; what is as it is by default is left out.
     """
     told: dict[str, Any] = {}
-    for flag in SCORE.flags:
-        value = getattr(run.asked, flag.name)
-        default = getattr(type(run.asked), flag.name, None)
-        if value != default and flag.name != "json":
-            told[flag.name] = to_plain(value)
+    for field in dataclasses.fields(ScoringConfig):
+        value = getattr(run.asked, field.name)
+        if value != field.default and field.name != "json":
+            told[field.name] = to_plain(value)
     told["input"] = [one.uri for one in run.inputs]
     told["output"] = run.output
     told["model"] = [f"{model.columns.name}={model.uri}" for model in run.models]

@@ -11,7 +11,6 @@ from pipelines.engines.beam_options import asked_options, parse_beam_options
 from pipelines.engines.job import Endings, Job, Recovery
 from pipelines.ledger.folder import read_manifest
 from pipelines.progress import show_progress
-from pipelines.scoring.arguments import SCORE
 from pipelines.scoring.config import Device, ScoringConfig, Vanished
 from pipelines.scoring.configure import job_facts, start_run
 from pipelines.scoring.device import require_device, use_device
@@ -23,6 +22,7 @@ from pipelines.scoring.run import Run
 from pipelines.scoring.summary import RunSummary, print_summary
 from schemas.errors import MusiqError, UsageError
 from schemas.manifest import CountsError
+from schemas.programs.program import EngineArguments
 
 _ENDINGS = Endings(
     interrupted="interrupted; nothing was published. Finished rows are kept: run again "
@@ -34,9 +34,9 @@ _ENDINGS = Endings(
 _NOTHING_SCORED = 4
 
 
-def run(config: ScoringConfig, rest: list[str]) -> int:
+def run(config: ScoringConfig, engine: EngineArguments) -> int:
     """Score the inputs and return the exit code."""
-    options = parse_beam_options(rest, SCORE.flag_names)
+    options = parse_beam_options(engine)
     job = Job("musiq score", options, job_facts(config))
     job.check()
     if job.engine.is_on_this_machine:
@@ -47,7 +47,7 @@ def run(config: ScoringConfig, rest: list[str]) -> int:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="musiq-"))
             read = functools.partial(read_progress, folder)
             display = show_progress(read, WORDING)
-        run = start_run(config, engine=asked_options(rest), progress_folder=folder)
+        run = start_run(config, engine=asked_options(engine), progress_folder=folder)
         job.label_models({m.name: m.digest for m in run.ledger_models})
         _tell_what_may_surprise(run)
         started = time.monotonic()

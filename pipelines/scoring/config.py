@@ -47,7 +47,7 @@ class Vanished(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScoringConfig:
-    """What was asked of a run of `musiq score`; each field but the last is a flag.
+    """What was asked of a run of `musiq score`; each field is a flag.
 
     Attributes:
       input: Names of what to score, as they were given.

@@ -1,9 +1,8 @@
 """The flags of `musiq verify`; light, so that help answers at once."""
 
-import dataclasses
-
+from pipelines.verifying.config import VerifyingConfig
 from schemas.programs.flags import Flag
-from schemas.programs.program import Program
+from schemas.programs.program import EngineArguments, Program
 
 _EPILOG = """\
 Exit codes: 0 the ledger is whole, 1 it is not, 2 wrong arguments.
@@ -12,20 +11,7 @@ Example: musiq verify --ledger ledger/
 """
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class VerifyingConfig:
-    """What was asked of `musiq verify`.
-
-    Attributes:
-      ledger: Name of the ledger's folder.
-      json: Whether the answer is JSON.
-    """
-
-    ledger: str
-    json: bool = False
-
-
-def _run(config: VerifyingConfig, _: list[str]) -> int:
+def _run(config: VerifyingConfig, _: EngineArguments) -> int:
     from pipelines.verifying import command
 
     return command.run(config)

@@ -3,7 +3,7 @@
 import json
 
 from pipelines.ledger.reader import open_ledger
-from pipelines.verifying.arguments import VerifyingConfig
+from pipelines.verifying.config import VerifyingConfig
 from pipelines.verifying.verify_ledger import verify_ledger
 from schemas.manifest import manifest_name
 from schemas.text import printable

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from schemas.errors import MusiqError, UsageError
 from schemas.programs.config_file import nearest, with_config
 from schemas.programs.flags import add_flags, flag_types
-from schemas.programs.program import Program
+from schemas.programs.program import EngineArguments, Program
 from schemas.text import printable
 
 
@@ -120,8 +120,8 @@ def run_command(
 
 def parse_arguments(
     parser: argparse.ArgumentParser, argv: Iterable[str]
-) -> tuple[Any, list[str]]:
-    """Return the settings that a command line means, and what is left for the engine.
+) -> tuple[Any, EngineArguments]:
+    """Return the settings that a command line means, and the engine's arguments.
 
     Raises:
       UsageError: If the settings cannot be; a mistake in the command line itself ends
@@ -133,7 +133,7 @@ def parse_arguments(
 
 def _settings_of(
     program: Program, values: Mapping[str, Any], rest: list[str]
-) -> tuple[Any, list[str]]:
+) -> tuple[Any, EngineArguments]:
     given = {f.name: values[f.name] for f in program.flags if f.name in values}
     if config := values["config"]:
         given, rest = with_config(config, program, given, rest)
@@ -141,7 +141,9 @@ def _settings_of(
         refuse_unknown(program.flag_names, rest)
     _require_all(program, given)
     try:
-        return program.settings(**given), rest
+        return program.settings(**given), EngineArguments(
+            tuple(rest), program.flag_names
+        )
     except ValueError as error:
         raise UsageError(str(error)) from error
 

@@ -14,6 +14,19 @@ _CONFIG = Flag(
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class EngineArguments:
+    """What a command line says to the engine of a job.
+
+    Attributes:
+      words: What the program itself did not take.
+      own_flags: The program's own flags, to guess at what was meant.
+    """
+
+    words: tuple[str, ...] = ()
+    own_flags: tuple[str, ...] = ()
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Program:
     """One program of a command.
@@ -25,7 +38,7 @@ class Program:
       epilog: What its help ends with, an example last.
       settings: Its frozen dataclass, light to import: types, defaults and checks.
       flags: Names and help of the fields that can be set, in the help's order.
-      run: Takes the settings and what engine options are left, returns the exit code.
+      run: Takes the settings and the engine's arguments, returns the exit code.
       takes_engine_options: Whether flags that it does not know go to Beam; in a
         configuration file these are the table `[beam]`.
       recall: Reads the settings of an earlier run from its output, for `--config DIR`;
@@ -38,7 +51,7 @@ class Program:
     epilog: str
     settings: type
     flags: tuple[Flag, ...]
-    run: Callable[[Any, list[str]], int]
+    run: Callable[[Any, EngineArguments], int]
     takes_engine_options: bool = False
     recall: Callable[[str], Mapping[str, Any]] | None = None
 
@@ -59,6 +72,7 @@ class Program:
         )
 
     @property
-    def flag_names(self) -> list[str]:
+    def flag_names(self) -> tuple[str, ...]:
         """Its flags as they are typed."""
-        return [f"--{flag.name}" for flag in self.all_flags if not flag.is_positional]
+        flags = (flag for flag in self.all_flags if not flag.is_positional)
+        return tuple(f"--{flag.name}" for flag in flags)

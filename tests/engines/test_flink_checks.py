@@ -15,6 +15,7 @@ from pipelines.engines.engine import JobFacts
 from pipelines.engines.flink import FlinkJobOptions
 from pipelines.engines.job import Job
 from schemas.errors import UsageError
+from schemas.programs.program import EngineArguments
 
 FACTS = JobFacts(pipeline="musiq-score", output="/ledger", uris=("/ledger", "/photos"))
 
@@ -50,7 +51,7 @@ def good(endpoint) -> dict[str, str]:
 
 def options_with(told: dict) -> PipelineOptions:
     flags = [f"--{name}={value}" for name, value in told.items() if value is not None]
-    return parse_beam_options(["--runner=FlinkRunner", *flags], [])
+    return parse_beam_options(EngineArguments(("--runner=FlinkRunner", *flags)))
 
 
 def refusal_of(told: dict) -> str:
@@ -145,7 +146,7 @@ def test_no_java_is_needed_where_the_cluster_takes_the_jar(cluster):
     told = cluster | {"job_server_java_launcher": "no-java"}
     flags = [f"--{name}={value}" for name, value in told.items() if value is not None]
     arguments = ["--runner=FlinkRunner", "--flink_submit_uber_jar", *flags]
-    check(parse_beam_options(arguments, []))
+    check(parse_beam_options(EngineArguments(tuple(arguments))))
 
 
 def test_a_version_that_beam_has_no_job_server_for_is_refused(good):
@@ -188,7 +189,7 @@ def test_flink_may_restart_the_job_unless_told_otherwise(good):
 
 
 def test_flinks_options_are_not_sent_to_other_engines():
-    options = parse_beam_options([], [])
+    options = parse_beam_options(EngineArguments())
     check(options)
     assert options.view_as(FlinkJobOptions).max_bundle_time_mills is None
 

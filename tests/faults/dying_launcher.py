@@ -7,7 +7,7 @@ import sys
 from faults.kill_point import KillPoint, arm
 from faults.small_files import ROWS_PER_SHARD, write_small_files
 
-from pipelines.heavy_imports import before_heavy_imports
+from pipelines.engines.heavy_imports import before_heavy_imports
 
 DYING_WORKERS = "DYING_WORKERS"
 

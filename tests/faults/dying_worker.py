@@ -7,7 +7,7 @@ from faults.kill_point import KillPoint, arm
 from faults.small_files import write_small_files
 
 from pipelines.engines.embedded import worker as embedded_worker
-from pipelines.heavy_imports import before_heavy_imports
+from pipelines.engines.heavy_imports import before_heavy_imports
 
 ONCE_FILE = "DIE_ONCE_FILE"
 

@@ -11,6 +11,7 @@ from pipelines.dofns import AheadDoFn, BundleDoFn
 from pipelines.engines.beam_options import parse_beam_options
 from pipelines.engines.embedded.runner import embedded_runner
 from pipelines.read_ahead import ReadAhead
+from schemas.programs.program import EngineArguments
 
 
 class Pairs(BundleDoFn):
@@ -39,7 +40,7 @@ class Double(AheadDoFn[int, int]):
 
 @pytest.fixture
 def pipeline():
-    options = parse_beam_options([], [])
+    options = parse_beam_options(EngineArguments())
     return beam.Pipeline(embedded_runner(options, workers=1), options)
 
 

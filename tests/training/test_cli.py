@@ -99,5 +99,5 @@ def test_every_command_of_the_readme_is_understood():
     assert len(commands) >= 4
     for command in commands:
         words = shlex.split(command)[1:]
-        _, rest = parse_arguments(build_parser(), words)
-        assert not rest, command
+        _, engine = parse_arguments(build_parser(), words)
+        assert not engine.words, command

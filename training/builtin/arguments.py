@@ -1,9 +1,8 @@
 """What `musiq-train builtin` is asked for; light, so that help answers at once."""
 
-import dataclasses
-
 from schemas.programs.flags import Flag
-from schemas.programs.program import Program
+from schemas.programs.program import EngineArguments, Program
+from training.builtin.request import BuiltinRequest
 
 _EPILOG = """\
 About an hour and a half on two cores. A run that was stopped goes on when the same
@@ -13,28 +12,7 @@ Example: musiq-train builtin --photos photos/ --labelled BIQ2021/ --output built
 """
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class BuiltinRequest:
-    """What the built-in model is made of, and where.
-
-    Attributes:
-      photos: Folder of good photos with `train/` and `manifest.csv`.
-      labelled: The release of BIQ2021.
-      output: The run's folder.
-      processes: Processes that make images while the model trains.
-    """
-
-    photos: str
-    labelled: str
-    output: str
-    processes: int = 1
-
-    def __post_init__(self):
-        if self.processes < 1:
-            raise ValueError(f"processes must be positive, got {self.processes}")
-
-
-def _run(request: BuiltinRequest, _: list[str]) -> int:
+def _run(request: BuiltinRequest, _: EngineArguments) -> int:
     from training.builtin import command
 
     return command.run(request)

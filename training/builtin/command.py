@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from training.builtin.arguments import BuiltinRequest
 from training.builtin.batches import training_batches
 from training.builtin.builtin_card import make_builtin_model
 from training.builtin.photo_sets import PhotoSets, choose_photos
+from training.builtin.request import BuiltinRequest
 from training.builtin.stages import STAGES, Stage
 from training.learning.loop import train
 from training.running.checkpoints import restore_parameters

@@ -1,10 +1,9 @@
 """What `musiq-train evaluate` is asked for; light, so that help answers at once."""
 
-import dataclasses
-
 from schemas.programs.flags import Flag
-from schemas.programs.program import Program
-from training.commands.processes_arguments import PROCESSES_FLAGS, ProcessesRequest
+from schemas.programs.program import EngineArguments, Program
+from training.commands.processes_arguments import PROCESSES_FLAGS
+from training.commands.requests import EvaluateRequest
 
 _EPILOG = """\
 A correlation with something constant has no value: "undefined", null in JSON.
@@ -21,54 +20,7 @@ Example: musiq-train evaluate --run runs/koniq --data data/koniq --split test
 """
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluateRequest(ProcessesRequest):
-    """What is measured, on what, and how it is told.
-
-    Attributes:
-      run: The output of `musiq-train run`; None if a model is given.
-      model: What `musiq score --model` takes; None if a run is given.
-      step: Which checkpoint of the run; the newest by default.
-      data: A data set of `musiq prepare`.
-      split: Which of its splits.
-      batch_size: Images of a step over all devices; eight for each by default.
-      runs: How many numbered trainings are measured; None for one that has no number.
-      predictions: Parquet file for every prediction, on any store.
-      json: Whether JSON is printed in place of a table.
-    """
-
-    run: str | None = None
-    model: str | None = None
-    step: int | None = None
-    data: str
-    split: str = "test"
-    batch_size: int | None = None
-    runs: int | None = None
-    predictions: str | None = None
-    json: bool = False
-
-    def __post_init__(self):
-        require_positive(self, "step", "batch_size", "runs")
-        if (self.run is None) == (self.model is None):
-            number = "only one" if self.run else "one"
-            raise ValueError(f"{number} of the arguments --run --model must be given")
-        if self.model is not None and self.step is not None:
-            raise ValueError("--step is of a --run, a --model file has no steps")
-
-
-def require_positive(request: object, *names: str) -> None:
-    """Refuse numbers below 1; None stands for none.
-
-    Raises:
-      ValueError: With the first field that is not positive.
-    """
-    for name in names:
-        value = getattr(request, name)
-        if value is not None and value < 1:
-            raise ValueError(f"{name} must be positive, got {value}")
-
-
-def _run(request: EvaluateRequest, _: list[str]) -> int:
+def _run(request: EvaluateRequest, _: EngineArguments) -> int:
     from training.commands import evaluate_command
 
     return evaluate_command.run(request)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pipelines.storage import resolve
 from schemas.errors import UsageError
-from training.commands.evaluate_arguments import EvaluateRequest
+from training.commands.requests import EvaluateRequest
 from training.evaluating.evaluation import Evaluation, measure
 from training.evaluating.predict import predict
 from training.evaluating.predictions import write_predictions

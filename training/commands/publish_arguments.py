@@ -1,10 +1,8 @@
 """What `musiq-train publish` is asked for; light, so that help answers at once."""
 
-import dataclasses
-
 from schemas.programs.flags import Flag
-from schemas.programs.program import Program
-from training.commands.evaluate_arguments import require_positive
+from schemas.programs.program import EngineArguments, Program
+from training.commands.requests import PublishRequest
 
 _EPILOG = """\
 The model is measured first, on --split of --data. If the folder has a version that has
@@ -19,39 +17,7 @@ Example: musiq-train publish --run runs/koniq --data data/koniq --name koniq \\
 """
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class PublishRequest:
-    """Which model is published, where, and what measures it.
-
-    Attributes:
-      run: The output of `musiq-train run`.
-      step: Which of its checkpoints; the newest by default.
-      data: The data set that it was trained on.
-      split: The split that measures it.
-      batch_size: Images of a step over all devices; eight for each by default.
-      output: The folder of all models.
-      name: Of the model.
-      licence: Terms of the parameters, for the card.
-      force: Whether a model is published that is worse than the one before.
-      json: Whether JSON is printed in place of lines.
-    """
-
-    run: str
-    step: int | None = None
-    data: str
-    split: str = "test"
-    batch_size: int | None = None
-    output: str
-    name: str
-    licence: str = "no terms were stated for the parameters"
-    force: bool = False
-    json: bool = False
-
-    def __post_init__(self):
-        require_positive(self, "step", "batch_size")
-
-
-def _run(request: PublishRequest, _: list[str]) -> int:
+def _run(request: PublishRequest, _: EngineArguments) -> int:
     from training.commands import publish_command
 
     return publish_command.run(request)

@@ -8,7 +8,7 @@ from schemas.errors import UsageError
 from schemas.model_card import ModelCardError, require_model_name
 from schemas.text import printable
 from schemas.training_dataset import TrainingDataset
-from training.commands.publish_arguments import PublishRequest
+from training.commands.requests import PublishRequest
 from training.evaluating.evaluation import Evaluation, measure
 from training.evaluating.predict import predict
 from training.examples.array_record_source import open_split

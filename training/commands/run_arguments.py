@@ -1,12 +1,10 @@
 """What `musiq-train run` is asked for; light, so that help answers at once."""
 
-import dataclasses
-
 from schemas.programs.flags import Flag
-from schemas.programs.program import Program
-from training.commands.processes_arguments import PROCESSES_FLAGS, ProcessesRequest
+from schemas.programs.program import EngineArguments, Program
+from training.commands.processes_arguments import PROCESSES_FLAGS
+from training.commands.requests import RunRequest
 from training.experiments import NAMES
-from training.learning.loop_config import LoopConfig
 
 _EPILOG = f"""\
 Experiments: {", ".join(NAMES)}.
@@ -21,55 +19,7 @@ Example: musiq-train run --experiment koniq --data data/koniq --output runs/koni
 """
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RunRequest(ProcessesRequest):
-    """What is trained, on what, and how the run goes on.
-
-    Attributes:
-      experiment: Its name.
-      data: A data set of `musiq prepare`.
-      output: The run's folder.
-      set: Changes of the experiment, such as `batch_size=8`.
-      checkpoint_every_steps: As `LoopConfig` has it, and so the next six.
-      kept_checkpoints: Of `LoopConfig`.
-      log_every_steps: Of `LoopConfig`.
-      fsdp_devices: Of `LoopConfig`.
-      profile_start_step: Of `LoopConfig`.
-      profile_steps: Of `LoopConfig`.
-      step_timeout_seconds: Of `LoopConfig`.
-    """
-
-    experiment: str
-    data: str
-    output: str
-    set: tuple[str, ...] = ()
-    checkpoint_every_steps: int = LoopConfig.checkpoint_every_steps
-    kept_checkpoints: int = LoopConfig.kept_checkpoints
-    log_every_steps: int = LoopConfig.log_every_steps
-    fsdp_devices: int = LoopConfig.fsdp_devices
-    profile_start_step: int | None = LoopConfig.profile_start_step
-    profile_steps: int = LoopConfig.profile_steps
-    step_timeout_seconds: float = LoopConfig.step_timeout_seconds
-
-    def loop_config(
-        self, *, step_count: int, seed: int, ema_decay: float | None
-    ) -> LoopConfig:
-        """Return how the run goes on, given what the experiment decides."""
-        return LoopConfig(
-            step_count=step_count,
-            seed=seed,
-            ema_decay=ema_decay,
-            checkpoint_every_steps=self.checkpoint_every_steps,
-            kept_checkpoints=self.kept_checkpoints,
-            log_every_steps=self.log_every_steps,
-            fsdp_devices=self.fsdp_devices,
-            profile_start_step=self.profile_start_step,
-            profile_steps=self.profile_steps,
-            step_timeout_seconds=self.step_timeout_seconds,
-        )
-
-
-def _run(request: RunRequest, _: list[str]) -> int:
+def _run(request: RunRequest, _: EngineArguments) -> int:
     from training.commands import run_command
 
     return run_command.run(request)

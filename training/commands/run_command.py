@@ -10,7 +10,7 @@ import jax
 
 from schemas.errors import UsageError
 from schemas.text import printable
-from training.commands.run_arguments import RunRequest
+from training.commands.requests import RunRequest
 from training.examples.array_record_source import open_split
 from training.examples.training_batches import training_batches
 from training.experiments import load_experiment

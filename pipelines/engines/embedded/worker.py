@@ -8,7 +8,7 @@ import threading
 
 import grpc
 
-from pipelines.heavy_imports import before_heavy_imports
+from pipelines.engines.heavy_imports import before_heavy_imports
 
 
 def main() -> int:

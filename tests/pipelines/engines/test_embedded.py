@@ -30,7 +30,7 @@ def state():
     }
 
 states = [state()]
-import pipelines.engines, pipelines.heavy_imports
+import pipelines.engines, pipelines.engines.heavy_imports
 for found in pkgutil.walk_packages(pipelines.engines.__path__, "pipelines.engines."):
     importlib.import_module(found.name)
 states.append(state())

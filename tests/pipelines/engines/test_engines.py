@@ -7,6 +7,7 @@ from pipelines.engines.engine import Engine, JobFacts, engine_of
 from pipelines.engines.job import Job
 from pipelines.engines.runners import make_runner
 from schemas.errors import UsageError
+from schemas.programs.program import EngineArguments
 
 
 @pytest.mark.parametrize("arguments", [[], ["--runner=DirectRunner"]])
@@ -66,7 +67,7 @@ def test_prism_is_not_downloaded_in_silence(tmp_path):
 
 def test_arguments_that_nobody_knows_are_refused_with_the_nearest():
     def parse(*arguments):
-        return parse_beam_options(arguments, ["--workers"])
+        return parse_beam_options(EngineArguments(arguments, ("--workers",)))
 
     assert parse("--job_name", "a-b").get_all_options()["job_name"] == "a-b"
     with pytest.raises(UsageError, match="unknown flag --job_nam, did you mean --job_"):

@@ -7,6 +7,7 @@ from helpers.make_shards import tar_of, write_hugging_face
 from pipelines.engines.beam_options import parse_beam_options
 from pipelines.engines.embedded.runner import embedded_runner
 from pipelines.scoring.gather import Gather, RefGroup
+from schemas.programs.program import EngineArguments
 
 
 def test_what_is_read_together_is_gathered_in_its_order_and_the_rest_stays_alone(
@@ -25,7 +26,7 @@ def test_what_is_read_together_is_gathered_in_its_order_and_the_rest_stays_alone
         *(RefGroup(refs=tuple(piece)) for piece in pieces),
     ]
     shuffled = random.Random(0).sample([*rows, *alone], len(rows) + len(alone))
-    options = parse_beam_options([], [])
+    options = parse_beam_options(EngineArguments())
     with beam.Pipeline(embedded_runner(options, workers=1), options) as pipeline:
         groups = pipeline | beam.Create(shuffled) | Gather()
         assert_that(groups, equal_to(expected))

@@ -52,7 +52,7 @@ def bake():
             epilog="Example: baker bake --grain rye",
             settings=Bread,
             flags=FLAGS,
-            run=lambda settings, rest: got.append((settings, rest)) or 0,
+            run=lambda settings, engine: got.append((settings, engine)) or 0,
             **changes,
         )
 
@@ -67,8 +67,8 @@ def bake():
 
 
 def settings_of(outcome) -> Bread:
-    code, (settings, rest) = outcome
-    assert (code, rest) == (0, [])
+    code, (settings, engine) = outcome
+    assert (code, engine.words) == (0, ())
     return settings
 
 
@@ -210,11 +210,11 @@ def test_the_engines_options_are_a_table_of_their_own(bake, capsys, tmp_path):
         'grain = "rye"\n[beam]\nrunner = "PrismRunner"\nlabels = ["a=b", "c=d"]\n'
         "streaming = false\nsave_main_session = true\n"
     )
-    code, (_, rest) = bake(
+    code, (_, engine) = bake(
         f"--config={file}", "--runner=FlinkRunner", takes_engine_options=True
     )
     assert code == 0
-    assert rest == [
+    assert list(engine.words) == [
         *("--labels=a=b", "--labels=c=d", "--save_main_session"),
         "--runner=FlinkRunner",
     ]
