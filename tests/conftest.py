@@ -2,6 +2,7 @@
 
 import os
 
+import hypothesis
 import jaxtyping
 import pytest
 from helpers import shape_checks
@@ -10,6 +11,9 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Shapes and dtypes in annotations hold in this process; programs that tests start are
 # what users start.
 jaxtyping.install_import_hook("musiq_core", f"{shape_checks.__name__}.check")
+# A first call compiles its checks, and machines differ: slow is not wrong.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 from helpers import gcs_emulator, golden_models, s3_emulator
 
