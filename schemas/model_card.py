@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from typing import Any, cast
+from typing import Any
 
 from schemas.errors import MusiqError
 from schemas.plain import PlainError, from_plain, to_plain
@@ -51,7 +51,7 @@ class ModelCard:
         low, high = self.score_range
         if not low < high:
             raise ModelCardError(f"score_range must ascend, got {low} to {high}")
-        _require_scores(self.self_test)
+        _require_finite(self.self_test)
 
     def to_json(self) -> str:
         """Return the card as canonical JSON: sorted keys, no spaces."""
@@ -80,7 +80,7 @@ class ModelCard:
         try:
             return from_plain(cls, fields)
         except PlainError as error:
-            raise ModelCardError(f"the model card has {error}") from error
+            raise ModelCardError(f"the model card is not right: {error}") from error
 
 
 def require_model_name(name: str) -> str:
@@ -98,12 +98,9 @@ def require_model_name(name: str) -> str:
     return name
 
 
-def _require_scores(self_test: Any) -> None:
-    """Refuse anything but finite numbers by name."""
-    if not isinstance(self_test, dict):
-        raise ModelCardError(f"self_test must be scores by picture, got {self_test!r}")
-    for picture, score in cast("dict[object, object]", self_test).items():
-        if not isinstance(score, int | float) or not math.isfinite(score):
+def _require_finite(self_test: dict[str, float]) -> None:
+    for picture, score in self_test.items():
+        if not math.isfinite(score):
             raise ModelCardError(
                 f"the self-test's score of picture {picture!r} must be a finite "
                 f"number, got {score!r}"

@@ -13,6 +13,7 @@ _WORDS = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
+    dict: "a table",
 }
 
 
@@ -110,8 +111,12 @@ def words_for(hint: Any) -> str:
             count = "a list of " if others == [...] else f"{1 + len(others)} times "
             told.append(count + words_for(item))
         else:
-            told.append(_WORDS.get(kind, getattr(kind, "__name__", str(kind))))
+            told.append(_WORDS.get(typing.get_origin(kind) or kind, _name_of(kind)))
     return " or ".join(told)
+
+
+def _name_of(kind: Any) -> str:
+    return getattr(kind, "__name__", str(kind))
 
 
 def _value_of(kind: Any, value: Any, name: str) -> Any:

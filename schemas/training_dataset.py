@@ -109,4 +109,6 @@ class TrainingDataset:
         try:
             return from_plain(cls, fields)
         except PlainError as error:
-            raise TrainingDatasetError(f"the data set's card has {error}") from error
+            raise TrainingDatasetError(
+                f"the data set's card is not right: {error}"
+            ) from error

@@ -16,7 +16,7 @@ from pipelines.ledger.folder import (
     read_ledger_file,
     read_manifest,
 )
-from pipelines.storage import resolve
+from pipelines.storage import NameRefused, resolve
 from schemas.manifest import Counts, LedgerFile, Manifest
 
 
@@ -152,10 +152,12 @@ def open_ledger(uri: str, *, number: int | None = None) -> LedgerReader:
 
     Raises:
       LedgerFolderError: If there is no ledger, or no state of that number; one line.
-      NameRefused: If no store can hold the name.
       StorageError: If the store does not answer.
     """
-    folder = resolve(uri, base=None)
+    try:
+        folder = resolve(uri, base=None)
+    except NameRefused as error:
+        raise LedgerFolderError(f"{uri!r} names no folder: {error}") from error
     found = newest_manifest_number(folder) if number is None else number
     if found < 1:
         raise LedgerFolderError(

@@ -62,7 +62,7 @@ class ScoreImages(beam.PTransform):
           max_file_bytes: Larger images fail as `too_large`.
 
         Raises:
-          UsageError: If a model cannot be used; one line.
+          MusiqError: If a model cannot be used; one line.
           ValueError: If there is no model, or no such device.
         """
         super().__init__()

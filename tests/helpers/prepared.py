@@ -27,9 +27,10 @@ class Prepared:
 
 
 def run_prepare(dataset: str, release: Path, output: Path, *more: object) -> Outcome:
+    workers = () if "--workers" in more else ("--workers", 1)
     return run_here(
         *("prepare", dataset, "--input", release, "--output", output),
-        *("--workers", 1, *more),
+        *(*workers, *more),
     )
 
 

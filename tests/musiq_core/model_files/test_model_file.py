@@ -159,8 +159,8 @@ def test_a_self_test_comes_back_to_the_last_digit():
     [
         ({"format": "musiq-model/9"}, "format 'musiq-model/9'"),
         ({"mood": "good"}, "missing or unknown fields: mood"),
-        ({"self_test": [1, 2]}, r"scores by picture, got \[1, 2\]"),
-        ({"self_test": {"sea": "low"}}, "picture 'sea' must be a finite number"),
+        ({"self_test": [1, 2]}, r"self_test must be a table, got \[1, 2\]"),
+        ({"self_test": {"sea": "low"}}, "self_test.sea must be a number, got 'low'"),
         ({"self_test": {"sea": float("nan")}}, "must be a finite number, got nan"),
         ({"score_range": [1, 1]}, "score_range must ascend"),
         ({"name": "No Good"}, "must consist of a-z"),

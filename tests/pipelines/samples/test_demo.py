@@ -40,6 +40,6 @@ def test_photos_that_cannot_be_written_are_one_line(tmp_path):
 
 @pytest.mark.usefixtures("installed_photos")
 def test_a_failed_run_shows_no_scores(tmp_path, monkeypatch):
-    monkeypatch.setattr(command, "_score", lambda args: 3)
+    monkeypatch.setattr(command.scoring, "run", lambda config, engine: 3)
     outcome = run_here("demo", "--photos", tmp_path / "samples")
     assert (outcome.code, outcome.out) == (3, "")

@@ -11,7 +11,7 @@ from helpers.tiny_models import tiny_model_file
 
 from pipelines import ScoreImages
 from pipelines.scoring.score_images import _named
-from schemas.errors import UsageError
+from schemas.errors import MusiqError
 from schemas.ledger import LedgerModel, ledger_schema
 
 GOOD = encoded(noise(40, 50))
@@ -73,7 +73,7 @@ def test_names_and_bytes_become_rows_and_failures_stay_data(model, tmp_path):
 
 
 def test_what_cannot_work_is_refused_before_the_job(model, tmp_path):
-    with pytest.raises(UsageError, match="absent"):
+    with pytest.raises(MusiqError, match="absent"):
         ScoreImages([str(tmp_path / "absent.safetensors")])
     with pytest.raises(ValueError, match="needs at least one model"):
         ScoreImages([])
