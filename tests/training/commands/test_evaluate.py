@@ -96,8 +96,9 @@ def test_the_numbers_do_not_depend_on_how_many_processes_there_are(
     found = read(path)
     assert found["name"] == predictions["name"]
     assert found["label"] == predictions["label"]
+    # Every process computes smaller batches, and float32 sums differ with their size.
     np.testing.assert_allclose(
-        found["prediction"], predictions["prediction"], atol=1e-6
+        found["prediction"], predictions["prediction"], atol=1e-5
     )
     x, y = found["prediction"], found["label"]
     assert first.summary["srcc"] == pytest.approx(
