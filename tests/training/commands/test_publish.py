@@ -74,9 +74,9 @@ def evaluated(trained, data, tmp_path_factory):
 def publish(trained, data):
     """The command, with other or more arguments."""
 
-    def run(output, *arguments, name: str = "tiny"):
+    def run(output, *arguments, name: str = "tiny", of=data):
         return run_training_here(
-            *("publish", "--run", trained, "--data", data),
+            *("publish", "--run", trained, "--data", of),
             *("--output", output, "--name", name, *arguments),
         )
 
@@ -205,8 +205,8 @@ def test_a_version_is_published_to_a_bucket_measured_and_trained_further(
 
 
 def test_what_cannot_be_published_is_refused_in_one_line(publish, data, tmp_path):
-    def error_of(*arguments, output=tmp_path / "models", name="tiny") -> str:
-        outcome = publish(output, *arguments, name=name)
+    def error_of(*arguments, output=tmp_path / "models", **others) -> str:
+        outcome = publish(output, *arguments, **others)
         assert outcome.code == 2
         assert outcome.out == ""
         assert not (tmp_path / "models").exists()
@@ -218,4 +218,4 @@ def test_what_cannot_be_published_is_refused_in_one_line(publish, data, tmp_path
     assert "http:// is not" in error_of(output="http://b")
     assert "is a file" in error_of(output=data / "dataset.json")
     write_rated_photos(tmp_path / "other", seed=9)
-    assert "is not what" in error_of("--data", tmp_path / "other")
+    assert "is not what" in error_of(of=tmp_path / "other")
