@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import io
+import re
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -12,6 +13,9 @@ from schemas.errors import UsageError
 from schemas.plain import to_plain
 from schemas.programs.command_line import refuse_unknown
 from schemas.programs.program import EngineArguments
+
+# Such as --s3_secret_access_key and --s3_session_token.
+_SECRET = re.compile("secret|token|password|access_key|credential")
 
 
 def parse_beam_options(engine: EngineArguments) -> PipelineOptions:
@@ -36,7 +40,10 @@ def parse_beam_options(engine: EngineArguments) -> PipelineOptions:
 
 
 def asked_options(engine: EngineArguments) -> dict[str, Any]:
-    """Return options as a configuration file has them: those given, by name."""
+    """Return options as a configuration file has them: those given, by name.
+
+    What may be a secret is left out: a ledger's readers are not its writers.
+    """
     with no_log_warnings():
         given = PipelineOptions(list(engine.words)).get_all_options(drop_default=True)
-    return {name: to_plain(value) for name, value in given.items()}
+    return {n: to_plain(v) for n, v in given.items() if not _SECRET.search(n)}

@@ -2,7 +2,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 
-from pipelines.engines.beam_options import parse_beam_options
+from pipelines.engines.beam_options import asked_options, parse_beam_options
 from pipelines.engines.engine import Engine, JobFacts, engine_of
 from pipelines.engines.job import Job
 from pipelines.engines.runners import make_runner
@@ -76,3 +76,10 @@ def test_arguments_that_nobody_knows_are_refused_with_the_nearest():
         parse("--wokers=3")
     with pytest.raises(UsageError, match="unexpected argument 'photos'"):
         parse("photos")
+
+
+def test_what_is_remembered_of_the_options_holds_no_secret():
+    words = ("--job_name=a-b", "--labels=team=x", "--s3_access_key_id=AK")
+    words += ("--s3_secret_access_key=hush", "--s3_session_token=hush")
+    remembered = asked_options(EngineArguments(words))
+    assert remembered == {"job_name": "a-b", "labels": ["team=x"]}
