@@ -2,7 +2,7 @@
 
 import importlib.metadata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pipelines.ledger.folder import (
     newest_manifest_number,
@@ -116,32 +116,38 @@ def publish_run(
       FailureBudgetError: If too many of the run's images failed; likewise.
       LedgerFolderError: If another run has published meanwhile.
     """
-    new_failures, unpublished_failures, failures = Counter(), Counter(), Counter()
-    for summary in summaries:
-        new_failures.update(summary.new_failures)
-        unpublished_failures.update(summary.unpublished_failures)
-        failures.update(summary.failures)
-    scored = sum(summary.scored for summary in summaries)
     vanished = sum(summary.vanished for summary in summaries)
     require_whole_listing(listing, run)
     require_known_rows(planned, vanished, run)
     require_within_budget(
-        sum(summary.unpublished for summary in summaries), unpublished_failures, run
+        sum(summary.unpublished for summary in summaries),
+        _total(summary.unpublished_failures for summary in summaries),
+        run,
     )
-    manifest = Manifest(
+    counts = Counts(
+        named=listing.images,
+        duplicates=planned.repeats,
+        listed=rows - vanished,
+        scored=sum(summary.scored for summary in summaries),
+        failed=_total(summary.new_failures for summary in summaries).total(),
+        carried_over=sum(summary.kept for summary in summaries),
+        vanished=vanished,
+        dropped=planned.vanished - vanished,
+    )
+    manifest = _manifest_of(run, counts, summaries, rows)
+    publish_manifest(run.output, run.manifest_number, manifest)
+    drop_journal(run)
+    return manifest
+
+
+def _manifest_of(
+    run: Run, counts: Counts, summaries: Sequence[ShardSummary], rows: int
+) -> Manifest:
+    return Manifest(
         run_id=run.id,
         created_at=run.started_at.isoformat(),
-        counts=Counts(
-            named=listing.images,
-            duplicates=planned.repeats,
-            listed=rows - vanished,
-            scored=scored,
-            failed=new_failures.total(),
-            carried_over=sum(summary.kept for summary in summaries),
-            vanished=vanished,
-            dropped=planned.vanished - vanished,
-        ),
-        failures=dict(failures),
+        counts=counts,
+        failures=dict(_total(summary.failures for summary in summaries)),
         shard_count=shard_count_for(rows, run.asked.rows_per_shard),
         files=tuple(sorted((s.file for s in summaries), key=lambda file: file.path)),
         models={
@@ -163,6 +169,10 @@ def publish_run(
             for model in run.models
         },
     )
-    publish_manifest(run.output, run.manifest_number, manifest)
-    drop_journal(run)
-    return manifest
+
+
+def _total(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return total
