@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Float32, Int32
 
@@ -123,7 +122,7 @@ def fold_parameters(
     ]
     *others, last = layers
     transformer = FoldedTransformer(
-        table=jnp.asarray(_fused_table(parameters)),
+        table=jax.device_put(_fused_table(parameters)),
         layers=_stacked(others),
         last_layer=_fold_last_layer(last, config),
         norm=_norm(parameters, "Transformer/encoder_norm"),
@@ -151,7 +150,7 @@ def table_rows(
 
 def _fold_encoder(parameters: _Parameters) -> FoldedEncoder:
     def kernel(path: str) -> jax.Array:
-        return jnp.asarray(standardize_kernel(parameters[f"{path}/kernel"]))
+        return jax.device_put(standardize_kernel(parameters[f"{path}/kernel"]))
 
     unit = "block1/unit1"
     return FoldedEncoder(
@@ -165,7 +164,7 @@ def _fold_encoder(parameters: _Parameters) -> FoldedEncoder:
         gn2=_norm(parameters, f"{unit}/gn2"),
         conv3=kernel(f"{unit}/conv3"),
         gn3=_norm(parameters, f"{unit}/gn3"),
-        embedding=jnp.asarray(parameters["embedding/kernel"]),
+        embedding=jax.device_put(parameters["embedding/kernel"]),
     )
 
 
@@ -257,9 +256,9 @@ def _dense(parameters: _Parameters, path: str) -> _Folded:
 
 def _norm(parameters: _Parameters, path: str) -> Norm:
     scale, bias = parameters[f"{path}/scale"], parameters[f"{path}/bias"]
-    return Norm(jnp.asarray(scale), jnp.asarray(bias))
+    return Norm(jax.device_put(scale), jax.device_put(bias))
 
 
 def _on_device(dense: _Folded) -> Dense:
     kernel, bias = dense
-    return Dense(jnp.asarray(kernel), jnp.asarray(bias))
+    return Dense(jax.device_put(kernel), jax.device_put(bias))
