@@ -10,6 +10,8 @@ from musiq_core.images.positions import hashed_positions
 from musiq_core.images.resize import resize, target_size
 from schemas.failures import Failure, ImageFailure
 
+_CENTRE = 128
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Patches:
@@ -126,8 +128,10 @@ def extract_patches(
     height, width, _ = pixels.shape
     patch = config.patch_size
     *resized_sizes, native_size = scaled_sizes(height, width, config)
+    centred = (pixels ^ np.uint8(_CENTRE)).view(np.int8)  # 128 less, still bytes
     resized = [
-        _cut_patches(_normalize(resize(pixels, *size)), patch) for size in resized_sizes
+        _cut_patches(_normalize_centred(resize(centred, *size)), patch)
+        for size in resized_sizes
     ]
     layouts = [_layout(*size, patch) for size in [*resized_sizes, native_size]]
     none = np.empty((0, patch * patch * 3), np.float32)
@@ -160,6 +164,19 @@ def _normalize(pixels: Shaped[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*sh
     mapped *= 2
     mapped -= 1
     return mapped
+
+
+def _normalize_centred(
+    centred: Float32[np.ndarray, "*shape"],
+) -> Float32[np.ndarray, "*shape"]:
+    """Map -128..127, in place, to -1..1: as `_normalize` maps what is 128 more.
+
+    Near grey a blend of 0..255 has rounding errors that are large beside what is left
+    when 1 is subtracted, and the patch encoder's norms make much of them.
+    """
+    centred += np.float32(_CENTRE - 127.5)
+    centred /= np.float32(127.5)
+    return centred
 
 
 def _clear_padding(

@@ -63,7 +63,7 @@ def resize(
     """Resize an image with the published Gaussian; the same size is filtered too.
 
     Args:
-      pixels: uint8 or float32 [source_height, source_width, channels].
+      pixels: uint8, int8 or float32 [source_height, source_width, channels].
       height: Output height in pixels, at least 1.
       width: Output width in pixels, at least 1.
 
