@@ -16,7 +16,7 @@ scored.
 Example: musiq score --input photos/ --output ledger/ --model koniq.safetensors
 """
 # What a template lets through where the type does not say it.
-_URI = r"(gs|s3)://[a-z0-9].+"
+_URI = r"(gs|gcs|s3[an]?)://[a-z0-9].+"
 _LIST = r"\[\s*\"[^\"]+\"(\s*,\s*\"[^\"]+\")*\s*\]"
 
 
@@ -88,7 +88,7 @@ SCORE = Program(
             "lists may name objects of this bucket, such as gs://photos, besides "
             "those of the buckets of --input and --output; may be repeated",
             "BUCKET",
-            template_regex=rf"^((gs|s3)://[^/\s]+/?|{_LIST})$",
+            template_regex=rf"^((gs|gcs|s3[an]?)://[^/\s]+/?|{_LIST})$",
         ),
         Flag(
             "jpeg_dct",
