@@ -14,10 +14,13 @@ from pipelines.scoring.shards.shard import Shard
 from pipelines.storage import Glob, StoredObject, resolve, storage_for
 from pipelines.storage.uris import without_secrets
 from schemas.failures import ImageFailure
+from schemas.left_out import LeftOut
 
 
-def list_input(one: Input) -> Iterator[ImageRef | Shard]:
+def list_input(one: Input) -> Iterator[ImageRef | Shard | LeftOut]:
     """Yield what one input names, repeats included, in a fixed order.
+
+    What is left out on purpose is counted among it.
 
     A shard stands for the images in it, which `list_shard` lists. What a glob, a list
     or a manifest names is a shard if its name, or the glob's, ends as those of shards
@@ -32,6 +35,13 @@ def list_input(one: Input) -> Iterator[ImageRef | Shard]:
     if one.kind is InputKind.NUMBERED:
         return _list_numbered(one)
     return _list_objects(one)
+
+
+def named_by(one: Input) -> Iterator[ImageRef | Shard]:
+    """Yield what `list_input` does, but for what is left out."""
+    for named in list_input(one):
+        if not isinstance(named, LeftOut):
+            yield named
 
 
 def _list_objects(one: Input) -> Iterator[ImageRef | Shard]:

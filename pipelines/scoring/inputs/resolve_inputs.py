@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 
 from pipelines.scoring.allowed_buckets import buckets_of
+from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input, InputError, InputKind
-from pipelines.scoring.inputs.list_input import list_input
+from pipelines.scoring.inputs.list_input import named_by
 from pipelines.scoring.inputs.manifests import manifest_fields, manifest_schema
 from pipelines.scoring.inputs.numbered_files import count_numbered, is_numbered
 from pipelines.scoring.shards.formats import shard_format_of
@@ -147,7 +148,7 @@ def _with_shards(one: Input) -> Input:
     A shard that cannot be read has no say: its row will tell.
     """
     known = {field.name for field in one.carried}
-    for shard in itertools.islice(list_input(one), _SHARDS_LOOKED_INTO):
+    for shard in itertools.islice(named_by(one), _SHARDS_LOOKED_INTO):
         if not isinstance(shard, Shard):
             break
         fields = shard_fields(shard)
@@ -176,10 +177,10 @@ def _require_images(one: Input) -> None:
       InputError: If it does, or if it is one shard that cannot be read at all.
     """
     shard_count = 0
-    for named in itertools.islice(list_input(one), _SHARDS_LOOKED_INTO):
+    for named in itertools.islice(named_by(one), _SHARDS_LOOKED_INTO):
         if not isinstance(named, Shard):
             return
-        first = next(list_shard(named), None)
+        first = next((n for n in list_shard(named) if isinstance(n, ImageRef)), None)
         if first and first.refusal and first.uri == one.uri:
             raise InputError(f"--input {one.uri}: {first.refusal[1]}")
         if first:
