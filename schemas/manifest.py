@@ -97,6 +97,7 @@ class Manifest:
       asked: What the run was asked for, by the names of its flags, as a configuration
         file has it; empty for a run that did not write it down.
       left_out: What was left out on purpose, by reason; `counts` has the sum.
+      unmatched: Patterns of --include and --exclude that matched nothing.
       renamed: Carried columns whose own names the ledger could not take, and what
         they are called in it.
     """
@@ -113,6 +114,7 @@ class Manifest:
     score_quantiles: dict[str, dict[str, float]]
     asked: dict[str, Any] = dataclasses.field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
+    unmatched: tuple[str, ...] = ()
     renamed: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):

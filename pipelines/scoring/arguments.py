@@ -84,6 +84,32 @@ SCORE = Program(
             "COLUMN",
         ),
         Flag(
+            "include",
+            "try only what a pattern matches, such as '*.{jpg,png}', '2024/**' or "
+            "'thumbs/': names below a folder or the fixed part of a glob, in an "
+            "archive, or as a list has them; without a slash, the last part of a name; "
+            "may be repeated",
+            "PATTERN",
+        ),
+        Flag(
+            "exclude",
+            "leave out what a pattern matches, also of what --include does; may be "
+            "repeated",
+            "PATTERN",
+        ),
+        Flag("ignore_case", "--include and --exclude match letters of either case"),
+        Flag(
+            "all_files",
+            "try every file of a folder; without it, what lies beside photos and is "
+            "known to be none (.DS_Store, ._*, .xmp, videos, texts, ...) is left out "
+            "and counted",
+        ),
+        Flag(
+            "follow_links",
+            "follow links that lead out of the folder they are in; without it, these "
+            "are left out and counted",
+        ),
+        Flag(
             "allow_bucket",
             "lists may name objects of this bucket, such as gs://photos, besides "
             "those of the buckets of --input and --output; may be repeated",

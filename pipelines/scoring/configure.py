@@ -68,6 +68,7 @@ def start_run(
             config.input,
             uri_column=config.uri_column,
             image_column=config.image_column,
+            choice=config.choice,
             allowed=[output, *buckets],
         )
         _require_apart(output, inputs)

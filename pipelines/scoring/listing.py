@@ -11,6 +11,7 @@ from typing import Literal
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
+from pipelines.scoring.choice import PatternsMet
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input
 from pipelines.scoring.inputs import list_input
@@ -34,6 +35,7 @@ class ListingCounts:
       shards: Files of images that inputs named.
       listed_shards: Those listed to their end.
       left_out: What was left out on purpose, by reason.
+      met: Patterns of names that have matched something.
     """
 
     named: int = 0
@@ -41,6 +43,7 @@ class ListingCounts:
     shards: int = 0
     listed_shards: int = 0
     left_out: tuple[LeftOut, ...] = ()
+    met: frozenset[str] = frozenset()
 
 
 def add_listing_counts(counts: Iterable[ListingCounts]) -> ListingCounts:
@@ -52,6 +55,7 @@ def add_listing_counts(counts: Iterable[ListingCounts]) -> ListingCounts:
         shards=sum(one.shards for one in counts),
         listed_shards=sum(one.listed_shards for one in counts),
         left_out=add_left_out(each for one in counts for each in one.left_out),
+        met=frozenset().union(*(one.met for one in counts)),
     )
 
 
@@ -82,17 +86,19 @@ class ListInput(beam.DoFn):
     ]:
         """Emit what one input names."""
         refs = shards = 0
-        left_out = LeftOutTally()
+        left_out, met = LeftOutTally(), PatternsMet()
         for named in list_input(element):
             if isinstance(named, LeftOut):
                 left_out.add(named)
+            elif isinstance(named, PatternsMet):
+                met = named
             elif isinstance(named, Shard):
                 shards += 1
                 yield TaggedOutput(SHARDS, named)
             else:
                 refs += 1
                 yield named
-        counts = counts_of(refs, left_out, inputs=1, shards=shards)
+        counts = counts_of(refs, left_out, met, inputs=1, shards=shards)
         yield TaggedOutput(LISTED, counts)
 
 
@@ -104,19 +110,22 @@ class ListShard(beam.DoFn):
     ) -> Iterator[ImageRef | TaggedOutput[Literal["listed"], ListingCounts]]:
         """Emit the images of one shard."""
         refs = 0
-        left_out = LeftOutTally()
+        left_out, met = LeftOutTally(), PatternsMet()
         for named in list_shard(element):
             if isinstance(named, LeftOut):
                 left_out.add(named)
+            elif isinstance(named, PatternsMet):
+                met = named
             else:
                 refs += 1
                 yield named
-        yield TaggedOutput(LISTED, counts_of(refs, left_out, listed_shards=1))
+        yield TaggedOutput(LISTED, counts_of(refs, left_out, met, listed_shards=1))
 
 
 def counts_of(
     refs: int,
     left_out: LeftOutTally,
+    met: PatternsMet,
     *,
     inputs: int = 0,
     shards: int = 0,
@@ -130,4 +139,5 @@ def counts_of(
         shards=shards,
         listed_shards=listed_shards,
         left_out=told,
+        met=met.patterns,
     )

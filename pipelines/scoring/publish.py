@@ -167,6 +167,7 @@ def _manifest_of(
         settings=run.score_settings(),
         asked=asked_of(run),
         left_out=listing.left_out,
+        unmatched=tuple(sorted(run.asked.choice.patterns - listing.met)),
         versions={p: importlib.metadata.version(p) for p in _VERSIONED_PACKAGES},
         score_quantiles={
             model.columns.name: score_quantiles(

@@ -67,6 +67,7 @@ class RunSummary:
             "run_id": self.manifest.run_id,
             "counts": dataclasses.asdict(self.manifest.counts),
             "left_out": [dataclasses.asdict(one) for one in self.manifest.left_out],
+            "unmatched": list(self.manifest.unmatched),
             "renamed": self.manifest.renamed,
             "failures": self.manifest.failures,
             "score_quantiles": self.manifest.score_quantiles,
@@ -126,5 +127,7 @@ def _add_left_out(add: Callable[[str, object], None], manifest: Manifest) -> Non
     for one in sorted(manifest.left_out, key=lambda one: -one.count):
         such_as = f" (such as {one.example})" if one.example else ""
         add(f"  {one.reason}", f"{one.count:,}{such_as}")
+    for pattern in manifest.unmatched:
+        add("matched nothing", pattern)
     for theirs, ours in manifest.renamed.items():
         add("column renamed", f"{theirs} is {ours}")

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from pipelines.storage.contract import SkippedLink, StoredObject, require_size
 from pipelines.storage.errors import ObjectRefused, StorageError
-from pipelines.storage.local_walk import Links, walk
+from pipelines.storage.folders.walk import Links, walk
 from pipelines.storage.uris import path_of_uri, uri_of_path
 from schemas.failures import Failure
 

@@ -4,15 +4,17 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from pipelines.scoring.choice import Chooser, PatternsMet
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.refusals import open_shard, refusals_as_failures
 from pipelines.scoring.shards.shard import Shard
+from pipelines.scoring.shards.tar_shard import TarPart
 from pipelines.storage import StorageError, StoredObject, storage_for
 from schemas.failures import ImageFailure
 from schemas.left_out import LeftOut
 
 
-def list_shard(shard: Shard) -> Iterator[ImageRef | LeftOut]:
+def list_shard(shard: Shard) -> Iterator[ImageRef | LeftOut | PatternsMet]:
     """Yield the refs of the images in a shard, in its own order, streamed.
 
     What is left out on purpose is counted among them.
@@ -24,6 +26,26 @@ def list_shard(shard: Shard) -> Iterator[ImageRef | LeftOut]:
       StorageError: If the store fails, or the shard for a reason that may pass: rows of
         its images must not be dropped for that.
     """
+    chooser = Chooser(shard.source.choice)
+    for named in _list_all(shard):
+        if isinstance(named, LeftOut) or named.uri == shard.uri:
+            yield named
+        elif reason := chooser.why_not(_name_to_match(named)):
+            yield LeftOut(reason=reason, example=named.uri)
+        else:
+            yield named
+    if shard.source.choice.patterns:
+        yield chooser.met
+
+
+def _name_to_match(ref: ImageRef) -> str:
+    """Return the name of a member in its archive; rows and records have but a key."""
+    if ref.listed and isinstance(ref.part, TarPart):
+        return ref.uri.removeprefix(f"{ref.listed.uri}#")
+    return ref.key
+
+
+def _list_all(shard: Shard) -> Iterator[ImageRef | LeftOut]:
     found = None
     try:
         found = shard.listed or _look_at(shard.uri)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.storage import SkippedLink, local_walk
+from pipelines.storage import SkippedLink
+from pipelines.storage.folders import walk
 from pipelines.storage.local import LocalStorage
 
 OUT_FILES = "links to files out of the input (--follow_links)"
@@ -91,7 +92,7 @@ def test_the_folder_itself_may_be_a_link(photos):
 
 
 def test_folders_that_lead_to_one_another_in_every_way_end(photos, monkeypatch):
-    monkeypatch.setattr(local_walk, "_MAX_LINKS_TO_ONE_FOLDER", 3)
+    monkeypatch.setattr(walk, "_MAX_LINKS_TO_ONE_FOLDER", 3)
     names = [f"{number:02}" for number in range(12)]
     for name in names:
         (photos / "mesh" / name).mkdir(parents=True)

@@ -66,6 +66,7 @@ def _kinds_by_name(kinds: dict[str, tuple[str, ...]]) -> dict[str, str]:
     return {name: kind for kind, names in kinds.items() for name in names}
 
 
+SIDE_FILE_KINDS = frozenset([*_SUFFIXES, *_NAMES, _APPLE_DOUBLE, _SYSTEM_FOLDERS])
 _KIND_OF_SUFFIX = _kinds_by_name(_SUFFIXES)
 _KIND_OF_NAME = _kinds_by_name(_NAMES)
 
@@ -81,8 +82,9 @@ def side_file_kind(name: str) -> str | None:
     if last.startswith("._"):
         return _APPLE_DOUBLE
     _, dot, suffix = last.rpartition(".")
-    kind = _KIND_OF_SUFFIX.get(suffix) if dot else None
-    kind = kind or _KIND_OF_NAME.get(last)
+    kind = _KIND_OF_NAME.get(last)
+    if kind is None and dot:
+        kind = _KIND_OF_SUFFIX.get(suffix)
     if kind is None and slash and not _FOLDERS.isdisjoint(folders.split("/")):
         return _SYSTEM_FOLDERS
     return kind
