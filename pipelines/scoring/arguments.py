@@ -110,6 +110,18 @@ SCORE = Program(
             "are left out and counted",
         ),
         Flag(
+            "limit",
+            "try the first N images only and end the listing there, to try things out; "
+            "never into a ledger that has more",
+            "N",
+        ),
+        Flag(
+            "sample",
+            "try N images only, chosen by a hash of their URIs, so that it is the same "
+            "choice every night; all are listed; never into a ledger that has more",
+            "N",
+        ),
+        Flag(
             "allow_bucket",
             "lists may name objects of this bucket, such as gs://photos, besides "
             "those of the buckets of --input and --output; may be repeated",

@@ -1,10 +1,13 @@
 """Which of the files and members that an input names are tried, and which left out."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from pipelines.scoring.side_files import side_file_kind
 from pipelines.storage.folders.name_patterns import NamePattern, alternatives_of
+
+Named = TypeVar("Named")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,6 +21,8 @@ class Choice:
       ignore_case: Whether patterns match letters of either case.
       all_files: Whether side files in folders are tried like photos.
       follow_links: Whether links in a folder may lead out of it.
+      limit: The first so many distinct images are tried; None tries all.
+      sample: So many distinct images are tried, by a hash of their URIs.
     """
 
     include: tuple[str, ...] = ()
@@ -25,13 +30,25 @@ class Choice:
     ignore_case: bool = False
     all_files: bool = False
     follow_links: bool = False
+    limit: int | None = None
+    sample: int | None = None
 
     def __post_init__(self):
+        for name in ("limit", "sample"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise ValueError(f"{name} must be positive, got {value}")
+        if self.limit and self.sample:
+            raise ValueError("limit and sample exclude each other: give one of them")
         for name in ("include", "exclude"):
             for pattern in getattr(self, name):
                 if not pattern.strip("/"):
                     raise ValueError(f"{name} {pattern!r} matches nothing")
                 _ = NamePattern(pattern)
+
+    @property
+    def is_subset(self) -> bool:
+        """Whether only some of the images are tried, to see how that goes."""
+        return bool(self.limit or self.sample)
 
     @property
     def patterns(self) -> frozenset[str]:
@@ -114,3 +131,17 @@ def _read(
         f"{flag} {pattern}": NamePattern(pattern, ignore_case=ignore_case)
         for pattern in patterns
     }
+
+
+def up_to_limit(named: Iterable[Named], limit: int | None) -> Iterator[Named]:
+    """Yield what a listing gives, up to so many distinct images or shards.
+
+    What has no URI, such as a count, is passed on.
+    """
+    seen: set[str] = set()
+    for one in named:
+        yield one
+        if limit and (uri := getattr(one, "uri", None)):
+            seen.add(uri)
+            if len(seen) == limit:
+                return

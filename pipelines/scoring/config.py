@@ -61,6 +61,8 @@ class ScoringConfig:
       ignore_case: Whether these patterns match letters of either case.
       all_files: Whether side files in folders are tried, too.
       follow_links: Whether links in a folder may lead out of it.
+      limit: The first so many images are tried; None tries all.
+      sample: So many images are tried, by a hash of their URIs; None tries all.
       allow_bucket: Buckets that lists may name besides those of input and output.
       jpeg_dct: Inverse DCT of JPEG files.
       orientation: Whether the EXIF orientation is applied.
@@ -88,6 +90,8 @@ class ScoringConfig:
     ignore_case: bool = False
     all_files: bool = False
     follow_links: bool = False
+    limit: int | None = None
+    sample: int | None = None
     allow_bucket: tuple[str, ...] = ()
     jpeg_dct: JpegDct = DecodeConfig.jpeg_dct
     orientation: OrientationRule = DecodeConfig.orientation
@@ -131,6 +135,8 @@ class ScoringConfig:
             ignore_case=self.ignore_case,
             all_files=self.all_files,
             follow_links=self.follow_links,
+            limit=self.limit,
+            sample=self.sample,
         )
 
     @property

@@ -167,7 +167,7 @@ def _manifest_of(
         settings=run.score_settings(),
         asked=asked_of(run),
         left_out=listing.left_out,
-        unmatched=tuple(sorted(run.asked.choice.patterns - listing.met)),
+        unmatched=_unmatched(run, listing),
         versions={p: importlib.metadata.version(p) for p in _VERSIONED_PACKAGES},
         score_quantiles={
             model.columns.name: score_quantiles(
@@ -176,6 +176,13 @@ def _manifest_of(
             for model in run.models
         },
     )
+
+
+def _unmatched(run: Run, listing: ListingCounts) -> tuple[str, ...]:
+    """Return the patterns that matched nothing, if everything was listed."""
+    if run.asked.choice.limit:
+        return ()
+    return tuple(sorted(run.asked.choice.patterns - listing.met))
 
 
 def _total(counts: Iterable[Mapping[str, int]]) -> Counter[str]:

@@ -127,6 +127,8 @@ def _add_left_out(add: Callable[[str, object], None], manifest: Manifest) -> Non
     for one in sorted(manifest.left_out, key=lambda one: -one.count):
         such_as = f" (such as {one.example})" if one.example else ""
         add(f"  {one.reason}", f"{one.count:,}{such_as}")
+    if limit := manifest.asked.get("limit"):
+        add("listing", f"ended at --limit {limit:,}; what follows is not counted")
     for pattern in manifest.unmatched:
         add("matched nothing", pattern)
     for theirs, ours in manifest.renamed.items():

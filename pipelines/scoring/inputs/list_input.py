@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipelines.scoring.allowed_buckets import require_allowed
-from pipelines.scoring.choice import Chooser, PatternsMet
+from pipelines.scoring.choice import Chooser, PatternsMet, up_to_limit
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input, InputKind
 from pipelines.scoring.inputs.manifests import named_images
@@ -33,6 +33,12 @@ def list_input(one: Input) -> Iterator[ImageRef | Shard | LeftOut | PatternsMet]
     """
     is_listed = one.kind in (InputKind.FOLDER, InputKind.GLOB)
     chooser = Chooser(one.choice, side_files_in=one.uri if is_listed else None)
+    yield from up_to_limit(_chosen(one, chooser), one.choice.limit)
+    if one.choice.patterns:
+        yield chooser.met
+
+
+def _chosen(one: Input, chooser: Chooser) -> Iterator[ImageRef | Shard | LeftOut]:
     for named in _list_all(one):
         if isinstance(named, LeftOut):
             yield named
@@ -41,8 +47,6 @@ def list_input(one: Input) -> Iterator[ImageRef | Shard | LeftOut | PatternsMet]
         is_shard = isinstance(named, Shard)
         reason = chooser.why_not_shard(name) if is_shard else chooser.why_not(name)
         yield LeftOut(reason=reason, example=named.key) if reason else named
-    if one.choice.patterns:
-        yield chooser.met
 
 
 def _name_to_match(key: str, one: Input) -> str:
