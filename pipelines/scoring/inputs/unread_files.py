@@ -100,7 +100,7 @@ _KINDS = (
     ),
     UnreadFile("a pickle", _TO_FILES, ("pkl", "pickle", "pt", "pth", "joblib")),
     UnreadFile(
-        "a list that is not read",
+        "a data file",
         "write one URI a line into a .txt file, or a .csv, .tsv or .parquet manifest",
         ("json", "jsonl", "ndjson", "yaml", "yml", "xml", "lst", "list", "urls"),
     ),

@@ -111,7 +111,7 @@ def test_other_forms_of_a_container_are_known_too(compress, streamed):
         ("photos.7z", "a 7z archive"),
         ("train.rec", "a file of records of another kind"),
         ("manifest.csv.bz2", "a compressed file, .*decompress it"),
-        ("annotations.json", "a list that is not read, .*one URI a line"),
+        ("annotations.json", "a data file, .*one URI a line"),
     ],
 )
 def test_a_container_is_known_by_its_name(tmp_path, refs, name, told):
