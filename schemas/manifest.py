@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from schemas.errors import MusiqError
+from schemas.left_out import LeftOut
 from schemas.plain import PlainError, from_plain, to_plain
 
 FORMAT = "musiq-manifest/1"
@@ -24,7 +25,7 @@ class Counts:
     """How many inputs there were and what became of them.
 
     Attributes:
-      named: Inputs that the listing named, repeats included.
+      named: Inputs that the listing named, repeats and what was left out included.
       duplicates: Repeats among them.
       listed: Distinct inputs.
       scored: Rows with scores made by this run.
@@ -32,6 +33,7 @@ class Counts:
       carried_over: Rows of listed inputs taken over from the ledger as last published.
       vanished: Rows taken over besides, whose inputs are no longer named.
       dropped: Rows of such inputs that are not in this state.
+      left_out: Named inputs that were left out on purpose.
     """
 
     named: int
@@ -42,15 +44,18 @@ class Counts:
     carried_over: int = 0
     vanished: int = 0
     dropped: int = 0
+    left_out: int = 0
 
     def __post_init__(self):
         done = self.scored + self.failed + self.carried_over
-        if self.listed != done or self.listed + self.duplicates != self.named:
+        named = self.listed + self.duplicates + self.left_out
+        if self.listed != done or self.named != named:
             raise CountsError(
                 "the counts do not add up, so nothing was published: "
                 f"listed {self.listed} must be scored {self.scored} + failed "
                 f"{self.failed} + carried over {self.carried_over}, and listed + "
-                f"duplicates {self.duplicates} must be named {self.named}"
+                f"duplicates {self.duplicates} + left out {self.left_out} must be "
+                f"named {self.named}"
             )
 
 
@@ -91,6 +96,10 @@ class Manifest:
         `{model: {"0.5": value}}`.
       asked: What the run was asked for, by the names of its flags, as a configuration
         file has it; empty for a run that did not write it down.
+      left_out: What was left out on purpose, by reason; `counts` has the sum.
+      unmatched: Patterns of --include and --exclude that matched nothing.
+      renamed: Carried columns whose own names the ledger could not take, and what
+        they are called in it.
     """
 
     run_id: str
@@ -104,6 +113,17 @@ class Manifest:
     versions: dict[str, str]
     score_quantiles: dict[str, dict[str, float]]
     asked: dict[str, Any] = dataclasses.field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
+    unmatched: tuple[str, ...] = ()
+    renamed: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        left_out = sum(one.count for one in self.left_out)
+        if left_out != self.counts.left_out:
+            raise CountsError(
+                f"the counts do not add up: {self.counts.left_out} inputs were left "
+                f"out, but the reasons are told of {left_out}"
+            )
 
     def to_json(self) -> bytes:
         """Return the manifest as readable, deterministic JSON."""

@@ -16,7 +16,7 @@ scored.
 Example: musiq score --input photos/ --output ledger/ --model koniq.safetensors
 """
 # What a template lets through where the type does not say it.
-_URI = r"(gs|s3)://[a-z0-9].+"
+_URI = r"(gs|gcs|s3[an]?)://[a-z0-9].+"
 _LIST = r"\[\s*\"[^\"]+\"(\s*,\s*\"[^\"]+\")*\s*\]"
 
 
@@ -84,11 +84,49 @@ SCORE = Program(
             "COLUMN",
         ),
         Flag(
+            "include",
+            "try only what a pattern matches, such as '*.{jpg,png}', '2024/**' or "
+            "'thumbs/': names below a folder or the fixed part of a glob, in an "
+            "archive, or as a list has them; without a slash, the last part of a name; "
+            "may be repeated",
+            "PATTERN",
+        ),
+        Flag(
+            "exclude",
+            "leave out what a pattern matches, also of what --include does; may be "
+            "repeated",
+            "PATTERN",
+        ),
+        Flag("ignore_case", "--include and --exclude match letters of either case"),
+        Flag(
+            "all_files",
+            "try every file of a folder; without it, what lies beside photos and is "
+            "known to be none (.DS_Store, ._*, .xmp, videos, texts, ...) is left out "
+            "and counted",
+        ),
+        Flag(
+            "follow_links",
+            "follow links that lead out of the folder they are in; without it, these "
+            "are left out and counted",
+        ),
+        Flag(
+            "limit",
+            "try the first N images only and end the listing there, to try things out; "
+            "never into a ledger that has more",
+            "N",
+        ),
+        Flag(
+            "sample",
+            "try N images only, chosen by a hash of their URIs, so that it is the same "
+            "choice every night; all are listed; never into a ledger that has more",
+            "N",
+        ),
+        Flag(
             "allow_bucket",
             "lists may name objects of this bucket, such as gs://photos, besides "
             "those of the buckets of --input and --output; may be repeated",
             "BUCKET",
-            template_regex=rf"^((gs|s3)://[^/\s]+/?|{_LIST})$",
+            template_regex=rf"^((gs|gcs|s3[an]?)://[^/\s]+/?|{_LIST})$",
         ),
         Flag(
             "jpeg_dct",

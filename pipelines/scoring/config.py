@@ -5,6 +5,7 @@ import enum
 
 from musiq_core.config import DecodeConfig, JpegDct, OrientationRule
 from pipelines.decoding.limits import DecoderLimits
+from pipelines.scoring.choice import Choice
 
 
 class Device(enum.StrEnum):
@@ -55,6 +56,13 @@ class ScoringConfig:
       model: `[NAME=]FILE` of each model; none means the built-in one.
       uri_column: Column of manifests that names the images.
       image_column: Column or feature that holds images; None means the usual names.
+      include: Patterns of names; if there are any, no others are tried.
+      exclude: Patterns of names that are left out.
+      ignore_case: Whether these patterns match letters of either case.
+      all_files: Whether side files in folders are tried, too.
+      follow_links: Whether links in a folder may lead out of it.
+      limit: The first so many images are tried; None tries all.
+      sample: So many images are tried, by a hash of their URIs; None tries all.
       allow_bucket: Buckets that lists may name besides those of input and output.
       jpeg_dct: Inverse DCT of JPEG files.
       orientation: Whether the EXIF orientation is applied.
@@ -77,6 +85,13 @@ class ScoringConfig:
     model: tuple[str, ...] = ()
     uri_column: str = "uri"
     image_column: str | None = None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    ignore_case: bool = False
+    all_files: bool = False
+    follow_links: bool = False
+    limit: int | None = None
+    sample: int | None = None
     allow_bucket: tuple[str, ...] = ()
     jpeg_dct: JpegDct = DecodeConfig.jpeg_dct
     orientation: OrientationRule = DecodeConfig.orientation
@@ -109,7 +124,20 @@ class ScoringConfig:
                 "decode_timeout_seconds must be positive, got "
                 f"{self.decode_timeout_seconds}"
             )
-        _ = self.decode
+        _ = self.decode, self.choice
+
+    @property
+    def choice(self) -> Choice:
+        """Which of the files that the inputs name are tried."""
+        return Choice(
+            include=self.include,
+            exclude=self.exclude,
+            ignore_case=self.ignore_case,
+            all_files=self.all_files,
+            follow_links=self.follow_links,
+            limit=self.limit,
+            sample=self.sample,
+        )
 
     @property
     def decode(self) -> DecodeConfig:

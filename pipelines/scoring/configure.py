@@ -22,6 +22,7 @@ from pipelines.scoring.inputs import carried_fields, resolve_inputs
 from pipelines.scoring.journal import drop_journal
 from pipelines.scoring.previous_state import PreviousState
 from pipelines.scoring.run import Run, ScoringModel
+from pipelines.scoring.subset import require_own_ledger
 from pipelines.storage import join, resolve, storage_for
 from pipelines.storage.model_names import BUILT_IN, model_uri
 from schemas.errors import UsageError
@@ -68,10 +69,13 @@ def start_run(
             config.input,
             uri_column=config.uri_column,
             image_column=config.image_column,
+            choice=config.choice,
             allowed=[output, *buckets],
         )
         _require_apart(output, inputs)
         number = newest_manifest_number(output)
+        if number and config.choice.is_subset:
+            require_own_ledger(config.choice, read_manifest(output, number), output)
         run = Run(
             asked=config,
             id=f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",

@@ -31,6 +31,7 @@ from pipelines.scoring.prepare import PrepareImage
 from pipelines.scoring.publish import publish_run
 from pipelines.scoring.run import Run
 from pipelines.scoring.score import ScoreBatches
+from pipelines.scoring.subset import Subset
 from pipelines.scoring.write import WriteShard, shard_count_for
 from schemas.ledger import LedgerRow, shard_of
 from schemas.manifest import Manifest
@@ -111,12 +112,18 @@ def _list(pipeline: beam.Pipeline, run: Run) -> tuple[PCollection, PCollection]:
         | "Spread shards" >> beam.Reshuffle()
         | "List shards" >> beam.ParDo(ListShard()).with_outputs(LISTED, main="images")
     )
+    named = (listed.images, members.images) | "Named" >> beam.Flatten()
+    counted = [listed[LISTED], members[LISTED]]
+    if run.asked.choice.is_subset:
+        subset = named | "Choose subset" >> Subset(run.asked.choice)
+        named = subset.images
+        counted.append(subset[LISTED])
     counts = (
-        (listed[LISTED], members[LISTED])
+        counted
         | "Listed" >> beam.Flatten()
         | "Add listing counts" >> beam.CombineGlobally(add_listing_counts)
     )
-    return (listed.images, members.images) | "Named" >> beam.Flatten(), counts
+    return named, counts
 
 
 def _plan(pipeline: beam.Pipeline, named: PCollection, run: Run) -> DoOutputsTuple:

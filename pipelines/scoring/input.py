@@ -5,6 +5,7 @@ import enum
 
 import pyarrow as pa
 
+from pipelines.scoring.choice import Choice
 from schemas.errors import MusiqError
 
 
@@ -38,6 +39,7 @@ class Input:
       carried: The other columns, of a manifest or of the files of images.
       carried_names: Names of the carried columns of all inputs together, in order.
       buckets: Buckets that a list may name.
+      choice: Which of the files and members that it names are tried.
     """
 
     number: int
@@ -48,3 +50,4 @@ class Input:
     carried: tuple[pa.Field, ...] = ()
     carried_names: tuple[str, ...] = ()
     buckets: frozenset[str] = frozenset()
+    choice: Choice = dataclasses.field(default_factory=Choice)

@@ -11,12 +11,14 @@ from typing import Literal
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
+from pipelines.scoring.choice import PatternsMet
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input
 from pipelines.scoring.inputs import list_input
 from pipelines.scoring.run import Run
 from pipelines.scoring.shards.list_shard import list_shard
 from pipelines.scoring.shards.shard import Shard
+from schemas.left_out import LeftOut, LeftOutTally, add_left_out
 from schemas.manifest import CountsError
 
 SHARDS = "shards"
@@ -28,26 +30,32 @@ class ListingCounts:
     """What listing met, of one input, of one shard or of all.
 
     Attributes:
-      images: Images named, repeats included.
+      named: Images named, repeats and what was left out included.
       inputs: Inputs listed to their end.
       shards: Files of images that inputs named.
       listed_shards: Those listed to their end.
+      left_out: What was left out on purpose, by reason.
+      met: Patterns of names that have matched something.
     """
 
-    images: int = 0
+    named: int = 0
     inputs: int = 0
     shards: int = 0
     listed_shards: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+    met: frozenset[str] = frozenset()
 
 
 def add_listing_counts(counts: Iterable[ListingCounts]) -> ListingCounts:
     """Return the counts of several inputs and shards together."""
     counts = list(counts)
     return ListingCounts(
-        images=sum(one.images for one in counts),
+        named=sum(one.named for one in counts),
         inputs=sum(one.inputs for one in counts),
         shards=sum(one.shards for one in counts),
         listed_shards=sum(one.listed_shards for one in counts),
+        left_out=add_left_out(each for one in counts for each in one.left_out),
+        met=frozenset().union(*(one.met for one in counts)),
     )
 
 
@@ -77,15 +85,20 @@ class ListInput(beam.DoFn):
         | TaggedOutput[Literal["listed"], ListingCounts]
     ]:
         """Emit what one input names."""
-        images = shards = 0
+        refs = shards = 0
+        left_out, met = LeftOutTally(), PatternsMet()
         for named in list_input(element):
-            if isinstance(named, Shard):
+            if isinstance(named, LeftOut):
+                left_out.add(named)
+            elif isinstance(named, PatternsMet):
+                met = named
+            elif isinstance(named, Shard):
                 shards += 1
                 yield TaggedOutput(SHARDS, named)
             else:
-                images += 1
+                refs += 1
                 yield named
-        counts = ListingCounts(images=images, inputs=1, shards=shards)
+        counts = counts_of(refs, left_out, met, inputs=1, shards=shards)
         yield TaggedOutput(LISTED, counts)
 
 
@@ -96,8 +109,35 @@ class ListShard(beam.DoFn):
         self, element: Shard
     ) -> Iterator[ImageRef | TaggedOutput[Literal["listed"], ListingCounts]]:
         """Emit the images of one shard."""
-        images = 0
-        for ref in list_shard(element):
-            images += 1
-            yield ref
-        yield TaggedOutput(LISTED, ListingCounts(images=images, listed_shards=1))
+        refs = 0
+        left_out, met = LeftOutTally(), PatternsMet()
+        for named in list_shard(element):
+            if isinstance(named, LeftOut):
+                left_out.add(named)
+            elif isinstance(named, PatternsMet):
+                met = named
+            else:
+                refs += 1
+                yield named
+        yield TaggedOutput(LISTED, counts_of(refs, left_out, met, listed_shards=1))
+
+
+def counts_of(
+    refs: int,
+    left_out: LeftOutTally,
+    met: PatternsMet,
+    *,
+    inputs: int = 0,
+    shards: int = 0,
+    listed_shards: int = 0,
+) -> ListingCounts:
+    """Return the counts of a listing that gave so many refs and left others out."""
+    told = left_out.total()
+    return ListingCounts(
+        named=refs + sum(one.count for one in told),
+        inputs=inputs,
+        shards=shards,
+        listed_shards=listed_shards,
+        left_out=told,
+        met=met.patterns,
+    )

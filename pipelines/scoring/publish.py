@@ -125,7 +125,7 @@ def publish_run(
         run,
     )
     counts = Counts(
-        named=listing.images,
+        named=listing.named,
         duplicates=planned.repeats,
         listed=rows - vanished,
         scored=sum(summary.scored for summary in summaries),
@@ -133,15 +133,20 @@ def publish_run(
         carried_over=sum(summary.kept for summary in summaries),
         vanished=vanished,
         dropped=planned.vanished - vanished,
+        left_out=sum(one.count for one in listing.left_out),
     )
-    manifest = _manifest_of(run, counts, summaries, rows)
+    manifest = _manifest_of(run, counts, summaries, listing, rows)
     publish_manifest(run.output, run.manifest_number, manifest)
     drop_journal(run)
     return manifest
 
 
 def _manifest_of(
-    run: Run, counts: Counts, summaries: Sequence[ShardSummary], rows: int
+    run: Run,
+    counts: Counts,
+    summaries: Sequence[ShardSummary],
+    listing: ListingCounts,
+    rows: int,
 ) -> Manifest:
     return Manifest(
         run_id=run.id,
@@ -161,6 +166,8 @@ def _manifest_of(
         },
         settings=run.score_settings(),
         asked=asked_of(run),
+        left_out=listing.left_out,
+        unmatched=_unmatched(run, listing),
         versions={p: importlib.metadata.version(p) for p in _VERSIONED_PACKAGES},
         score_quantiles={
             model.columns.name: score_quantiles(
@@ -169,6 +176,13 @@ def _manifest_of(
             for model in run.models
         },
     )
+
+
+def _unmatched(run: Run, listing: ListingCounts) -> tuple[str, ...]:
+    """Return the patterns that matched nothing, if everything was listed."""
+    if run.asked.choice.limit:
+        return ()
+    return tuple(sorted(run.asked.choice.patterns - listing.met))
 
 
 def _total(counts: Iterable[Mapping[str, int]]) -> Counter[str]:

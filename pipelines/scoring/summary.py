@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -65,6 +66,9 @@ class RunSummary:
             "manifest": self.manifest_path,
             "run_id": self.manifest.run_id,
             "counts": dataclasses.asdict(self.manifest.counts),
+            "left_out": [dataclasses.asdict(one) for one in self.manifest.left_out],
+            "unmatched": list(self.manifest.unmatched),
+            "renamed": self.manifest.renamed,
             "failures": self.manifest.failures,
             "score_quantiles": self.manifest.score_quantiles,
             "seconds": round(self.seconds, 3),
@@ -86,6 +90,7 @@ def print_summary(summary: RunSummary) -> None:
         table.add_row(label, Text(printable(value)), end_section=end_section)
 
     add("inputs", f"{counts.listed:,} ({counts.duplicates:,} duplicates left out)")
+    _add_left_out(add, summary.manifest)
     add("carried over", f"{counts.carried_over:,} unchanged")
     if counts.vanished:
         add("vanished", f"{counts.vanished:,} marked")
@@ -113,3 +118,18 @@ def print_summary(summary: RunSummary) -> None:
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
     console.print(table)
+
+
+def _add_left_out(add: Callable[[str, object], None], manifest: Manifest) -> None:
+    """Add what was left out, a line a reason, and what was renamed."""
+    if manifest.left_out:
+        add("left out", f"{manifest.counts.left_out:,}")
+    for one in sorted(manifest.left_out, key=lambda one: -one.count):
+        such_as = f" (such as {one.example})" if one.example else ""
+        add(f"  {one.reason}", f"{one.count:,}{such_as}")
+    if limit := manifest.asked.get("limit"):
+        add("listing", f"ended at --limit {limit:,}; what follows is not counted")
+    for pattern in manifest.unmatched:
+        add("matched nothing", pattern)
+    for theirs, ours in manifest.renamed.items():
+        add("column renamed", f"{theirs} is {ours}")

@@ -1,6 +1,6 @@
 """One contract for local disk and object stores."""
 
-from pipelines.storage.contract import StoredObject
+from pipelines.storage.contract import SkippedLink, StoredObject
 from pipelines.storage.errors import NameRefused, ObjectRefused, Refused, StorageError
 from pipelines.storage.globs import Glob, has_magic
 from pipelines.storage.ranged_reader import open_ranges
@@ -12,6 +12,7 @@ __all__ = [
     "NameRefused",
     "ObjectRefused",
     "Refused",
+    "SkippedLink",
     "Storage",
     "StorageError",
     "StoredObject",

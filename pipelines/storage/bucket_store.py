@@ -53,6 +53,10 @@ class BucketStore(abc.ABC):
                     if not found.uri.endswith("/"):  # a console's mark of a folder
                         yield found
 
+    def walk(self, prefix: str, *, follow_links: bool) -> Iterator[StoredObject]:
+        """Yield the objects below a prefix; a bucket has no links."""
+        return self.list(prefix)
+
     def stat(self, uri: str) -> StoredObject | None:
         """Return what the store says of one object."""
         with self._errors_at("look at", uri):

@@ -26,6 +26,21 @@ class StoredObject:
     modified_at: datetime.datetime
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class SkippedLink:
+    """A link in a folder that was not followed.
+
+    Attributes:
+      uri: The link itself.
+      reason: Why, in words for all links of the kind.
+      is_folder: Whether it leads to a folder.
+    """
+
+    uri: str
+    reason: str
+    is_folder: bool
+
+
 def require_size(found: StoredObject, max_bytes: int) -> None:
     """Refuse an object before it is read.
 
@@ -48,6 +63,20 @@ class Storage(Protocol):
 
         Raises:
           StorageError: If the prefix cannot be listed; a missing one is just empty.
+        """
+        ...
+
+    def walk(
+        self, prefix: str, *, follow_links: bool
+    ) -> Iterator[StoredObject | SkippedLink]:
+        """Yield all objects below `prefix`, also by links to folders, streaming.
+
+        Args:
+          prefix: Folder, or beginning of names in it.
+          follow_links: Whether links may lead out of the folder. Loops are cut.
+
+        Raises:
+          StorageError: If a folder cannot be listed; a missing one is just empty.
         """
         ...
 

@@ -26,8 +26,9 @@ class Glob:
     def __init__(self, pattern: str):
         magic = _MAGIC.search(pattern)
         end = magic.start() if magic else len(pattern)
+        self._pattern = pattern
         self.prefix = pattern[: pattern.rfind("/", 0, end) + 1]
-        self._regex = re.compile(_translate(pattern[len(self.prefix) :]), re.DOTALL)
+        self._regex = re.compile(glob_regex(pattern[len(self.prefix) :]), re.DOTALL)
 
     def matches(self, uri: str) -> bool:
         """Whether a URI matches the whole pattern."""
@@ -37,8 +38,18 @@ class Glob:
             return False
         return self._regex.fullmatch(uri, len(self.prefix)) is not None
 
+    def reaches_below(self, folder: str) -> bool:
+        """Whether something below a folder may match; it has no slash at its end."""
+        parts, folders = self._pattern.split("/"), folder.split("/")
+        end = parts.index("**") if "**" in parts else len(parts) - 1
+        if "**" not in parts and len(folders) > end:
+            return False
+        depth = min(end, len(folders))
+        return Glob("/".join(parts[:depth])).matches("/".join(folders[:depth]))
 
-def _translate(pattern: str) -> str:
+
+def glob_regex(pattern: str) -> str:
+    """Return the regular expression of a glob, for `re.DOTALL` and whole names."""
     parts = pattern.split("/")
     regex = ""
     for index, part in enumerate(parts):

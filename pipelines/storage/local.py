@@ -9,8 +9,9 @@ import uuid
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pipelines.storage.contract import StoredObject, require_size
+from pipelines.storage.contract import SkippedLink, StoredObject, require_size
 from pipelines.storage.errors import ObjectRefused, StorageError
+from pipelines.storage.folders.walk import Links, walk
 from pipelines.storage.uris import path_of_uri, uri_of_path
 from schemas.failures import Failure
 
@@ -35,17 +36,18 @@ class LocalStorage:
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield all below a folder by name; links to folders are not followed."""
         with _errors_at("list", prefix):
-            path = path_of_uri(prefix)
-            folder, start = path[: path.rfind(b"/") + 1], os.path.basename(path)
-            scans = [_scan(folder, start)]
-            while scans:
-                found = next(scans[-1], None)
-                if found is None:
-                    scans.pop()
-                elif isinstance(found, bytes):
-                    scans.append(_scan(found))
-                else:
-                    yield found
+            for found in walk(path_of_uri(prefix), Links.TO_FILES):
+                if not isinstance(found, SkippedLink):
+                    yield _object(*found)
+
+    def walk(
+        self, prefix: str, *, follow_links: bool
+    ) -> Iterator[StoredObject | SkippedLink]:
+        """Yield all below a folder by name, through links to folders as well."""
+        rule = Links.ALL if follow_links else Links.WITHIN
+        with _errors_at("list", prefix):
+            for found in walk(path_of_uri(prefix), rule):
+                yield found if isinstance(found, SkippedLink) else _object(*found)
 
     def stat(self, uri: str) -> StoredObject | None:
         """Return what the disk says of one file, None for folders and missing files."""
@@ -181,34 +183,6 @@ def _require_regular(status: os.stat_result) -> None:
         raise _NotRegular(os.strerror(errno.EISDIR))
     if not stat.S_ISREG(status.st_mode):
         raise _NotRegular("not a regular file")
-
-
-def _scan(folder: bytes, start: bytes = b"") -> Iterator[StoredObject | bytes]:
-    """Yield what is in one folder by name, folders as paths that end with a slash."""
-    try:
-        with os.scandir(folder or b".") as scan:
-            entries = [entry for entry in scan if entry.name.startswith(start)]
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:  # names the folder, which the prefix need not
-        raise StorageError(
-            f"cannot list {uri_of_path(folder)}: {_reason(error)}"
-        ) from error
-    for entry in sorted(entries, key=lambda entry: entry.name):
-        path = folder + entry.name
-        if entry.is_dir(follow_symlinks=False):
-            yield path + b"/"
-        elif not os.path.isdir(path):
-            with contextlib.suppress(FileNotFoundError):  # gone by now
-                yield _listed(path)
-
-
-def _listed(path: bytes) -> StoredObject:
-    """Describe a file; a link that leads nowhere is described by itself."""
-    try:
-        return _object(path, os.stat(path))
-    except OSError:
-        return _object(path, os.lstat(path))
 
 
 def _object(path: bytes, status: os.stat_result) -> StoredObject:

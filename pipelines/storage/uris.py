@@ -7,7 +7,8 @@ import urllib.parse
 from pipelines.storage.errors import NameRefused
 from schemas.failures import Failure
 
-_OBJECT_STORES = ("gs", "s3")
+# The schemes of object stores, and what other programs call them.
+_OBJECT_STORES = {"gs": "gs", "gcs": "gs", "s3": "s3", "s3a": "s3", "s3n": "s3"}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
@@ -27,7 +28,7 @@ def resolve(text: str, *, base: str | None) -> str:
 
     Args:
       text: An absolute or relative local path, a file:// URI, or a gs:// or
-        s3:// name.
+        s3:// name, which may also be spelled gcs://, s3a:// or s3n://.
       base: Folder URI that relative names are relative to; None means the current
         folder, and that the text comes from the command line.
 
@@ -43,7 +44,7 @@ def resolve(text: str, *, base: str | None) -> str:
     base_is_remote = base is not None and scheme_of(base) in _OBJECT_STORES
     scheme = scheme_of(text)
     if scheme in _OBJECT_STORES:
-        return _require_storable(scheme + text[len(scheme) :])
+        return _require_storable(_OBJECT_STORES[scheme] + text[len(scheme) :])
     if scheme not in ("", "file"):
         raise NameRefused(
             Failure.FORBIDDEN_URI,

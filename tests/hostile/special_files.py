@@ -6,7 +6,6 @@ import socket
 import stat
 from pathlib import Path
 
-from hostile.hostile_file import SCORED
 from hostile.seed_pictures import good_png
 
 from schemas.failures import Failure
@@ -22,8 +21,8 @@ def make_special_files(folder: Path, outside: Path) -> dict[bytes, frozenset[str
       outside: A folder elsewhere, to be filled with what links point to.
 
     Returns:
-      The allowed outcomes of each name that must have a row. Links to folders are not
-      followed, and folders are no files: those have none.
+      The allowed outcomes of each name that must have a row. Links that lead out of
+      the folder or in circles are left out, and folders are no files: those have none.
     """
     outside.mkdir()
     (outside / "secret.png").write_bytes(good_png(9_999))
@@ -47,13 +46,17 @@ def make_special_files(folder: Path, outside: Path) -> dict[bytes, frozenset[str
         ("there.jpg", "back.jpg", {Failure.UNREADABLE}),
         ("back.jpg", "there.jpg", {Failure.UNREADABLE}),
         ("nowhere.jpg", "absent.jpg", {Failure.NOT_FOUND}),
-        ("zeros.jpg", "/dev/zero", {Failure.UNREADABLE}),
-        ("environment.jpg", "/proc/self/environ", {Failure.CHANGED}),  # says 0 bytes
-        ("passwords.jpg", "/etc/passwd", {Failure.NOT_AN_IMAGE}),
-        ("outside.jpg", outside / "secret.png", {SCORED}),
+        ("pipe-link.jpg", "pipe.jpg", {Failure.UNREADABLE}),
     ):
         (folder / name).symlink_to(target)
         allowed[name.encode()] = frozenset(outcomes)
+    for name, target in (
+        ("zeros.jpg", "/dev/zero"),
+        ("environment.jpg", "/proc/self/environ"),
+        ("passwords.jpg", "/etc/passwd"),
+        ("outside.jpg", outside / "secret.png"),
+    ):
+        (folder / name).symlink_to(target)
 
     (folder / "empty folder.jpg").mkdir()
     (folder / "up").symlink_to("..")

@@ -1,7 +1,9 @@
 import dataclasses
+import json
 
 import pytest
 
+from schemas.left_out import LeftOut
 from schemas.manifest import (
     Counts,
     LedgerFile,
@@ -36,11 +38,29 @@ def test_what_was_written_is_read():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"scored": 2}, {"failed": 0}, {"listed": 5}, {"duplicates": 0}, {"named": 4}],
+    [
+        *({"scored": 2}, {"failed": 0}, {"listed": 5}, {"duplicates": 0}, {"named": 4}),
+        {"left_out": 1},
+    ],
 )
 def test_counts_that_do_not_add_up_cannot_be_published(wrong):
     with pytest.raises(ManifestError, match="do not add up, so nothing was published"):
         dataclasses.replace(MANIFEST.counts, **wrong)
+
+
+def test_what_was_left_out_has_its_reasons_and_their_sum_is_counted():
+    counts = dataclasses.replace(MANIFEST.counts, named=8, left_out=3)
+    reasons = (LeftOut(reason="videos", count=3, example="a.mov"),)
+    manifest = dataclasses.replace(MANIFEST, counts=counts, left_out=reasons)
+    assert Manifest.from_json(manifest.to_json()) == manifest
+    with pytest.raises(ManifestError, match=r"0 inputs were left out, but .* of 3"):
+        dataclasses.replace(MANIFEST, left_out=reasons)
+
+
+def test_a_manifest_from_before_anything_was_left_out_is_read():
+    fields = json.loads(MANIFEST.to_json())
+    del fields["left_out"], fields["renamed"], fields["counts"]["left_out"]
+    assert Manifest.from_json(json.dumps(fields).encode()) == MANIFEST
 
 
 def test_vanished_rows_are_counted_besides_the_listed_inputs():

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipelines.scoring.allowed_buckets import require_allowed
+from pipelines.scoring.choice import Chooser, PatternsMet, up_to_limit
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input, InputKind
 from pipelines.scoring.inputs.manifests import named_images
@@ -11,22 +12,59 @@ from pipelines.scoring.inputs.numbered_files import numbered_names
 from pipelines.scoring.refusals import refusals_as_failures
 from pipelines.scoring.shards.formats import shard_format_of
 from pipelines.scoring.shards.shard import Shard
-from pipelines.storage import Glob, StoredObject, resolve, storage_for
-from pipelines.storage.uris import without_secrets
+from pipelines.storage import Glob, SkippedLink, StoredObject, resolve, storage_for
+from pipelines.storage.uris import path_of_uri, scheme_of, without_secrets
 from schemas.failures import ImageFailure
+from schemas.left_out import LeftOut
 
 
-def list_input(one: Input) -> Iterator[ImageRef | Shard]:
+def list_input(one: Input) -> Iterator[ImageRef | Shard | LeftOut | PatternsMet]:
     """Yield what one input names, repeats included, in a fixed order.
+
+    What is left out on purpose is counted among it.
 
     A shard stands for the images in it, which `list_shard` lists. What a glob, a list
     or a manifest names is a shard if its name, or the glob's, ends as those of shards
-    do. In a folder, every file is an image.
+    do. In a folder, every file is an image that is none of the side files.
 
     Raises:
       InputError: If a list or manifest turns out to be damaged.
       StorageError: If the store fails.
     """
+    is_listed = one.kind in (InputKind.FOLDER, InputKind.GLOB)
+    chooser = Chooser(one.choice, side_files_in=one.uri if is_listed else None)
+    yield from up_to_limit(_chosen(one, chooser), one.choice.limit)
+    if one.choice.patterns:
+        yield chooser.met
+
+
+def _chosen(one: Input, chooser: Chooser) -> Iterator[ImageRef | Shard | LeftOut]:
+    for named in _list_all(one):
+        if isinstance(named, LeftOut):
+            yield named
+            continue
+        name = _name_to_match(named.key, one)
+        is_shard = isinstance(named, Shard)
+        reason = chooser.why_not_shard(name) if is_shard else chooser.why_not(name)
+        yield LeftOut(reason=reason, example=named.key) if reason else named
+
+
+def _name_to_match(key: str, one: Input) -> str:
+    """Return a key as patterns see it; one that is not UTF-8 is a whole file:// URI."""
+    if one.kind not in (InputKind.FOLDER, InputKind.GLOB) or scheme_of(key) != "file":
+        return key
+    path = path_of_uri(key).decode("utf-8", "surrogateescape")
+    return path.removeprefix(folder_of(one))
+
+
+def folder_of(one: Input) -> str:
+    """Return the folder that the keys of an input's files leave out."""
+    if one.kind in (InputKind.FOLDER, InputKind.GLOB):
+        return Glob(one.uri).prefix if one.kind is InputKind.GLOB else one.uri
+    return one.uri[: one.uri.rfind("/") + 1]
+
+
+def _list_all(one: Input) -> Iterator[ImageRef | Shard | LeftOut]:
     if one.kind in (InputKind.URI_LIST, InputKind.CSV, InputKind.PARQUET):
         return _list_named(one)
     if one.kind is InputKind.NUMBERED:
@@ -34,22 +72,42 @@ def list_input(one: Input) -> Iterator[ImageRef | Shard]:
     return _list_objects(one)
 
 
-def _list_objects(one: Input) -> Iterator[ImageRef | Shard]:
-    storage = storage_for(one.uri)
+def named_by(one: Input) -> Iterator[ImageRef | Shard]:
+    """Yield what `list_input` does, but for what is left out."""
+    for named in list_input(one):
+        if isinstance(named, ImageRef | Shard):
+            yield named
+
+
+def _list_objects(one: Input) -> Iterator[ImageRef | Shard | LeftOut]:
     if one.kind in (InputKind.IMAGE, InputKind.SHARD):
-        found = storage.stat(one.uri)
-        objects = iter([found] if found else [])
-        prefix = one.uri[: one.uri.rfind("/") + 1]
-    elif one.kind is InputKind.FOLDER:
-        objects = storage.list(one.uri)
-        prefix = one.uri
+        found = storage_for(one.uri).stat(one.uri)
+        objects = [found] if found else []
     else:
-        glob = Glob(one.uri)
-        objects = (o for o in storage.list(glob.prefix) if glob.matches(o.uri))
-        prefix = glob.prefix
+        objects = _walk(one)
+    prefix = folder_of(one)
     for place, found in enumerate(objects):
         key = found.uri.removeprefix(prefix)
-        yield _ref(one, found.uri, key=key, place=place, pattern=one.uri, listed=found)
+        if isinstance(found, SkippedLink):
+            yield LeftOut(reason=found.reason, example=key)
+        else:
+            yield _ref(
+                one, found.uri, key=key, place=place, pattern=one.uri, listed=found
+            )
+
+
+def _walk(one: Input) -> Iterator[StoredObject | SkippedLink]:
+    """Yield what a folder holds, or a glob matches, and links that may lead there."""
+    folder, follow_links = folder_of(one), one.choice.follow_links
+    found = storage_for(folder).walk(folder, follow_links=follow_links)
+    if one.kind is InputKind.FOLDER:
+        yield from found
+        return
+    glob = Glob(one.uri)
+    for one_found in found:
+        is_folder = isinstance(one_found, SkippedLink) and one_found.is_folder
+        if (glob.reaches_below if is_folder else glob.matches)(one_found.uri):
+            yield one_found
 
 
 def _list_numbered(one: Input) -> Iterator[ImageRef | Shard]:

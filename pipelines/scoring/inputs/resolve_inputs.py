@@ -7,18 +7,28 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 
 from pipelines.scoring.allowed_buckets import buckets_of
+from pipelines.scoring.choice import Choice
+from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input, InputError, InputKind
-from pipelines.scoring.inputs.list_input import list_input
+from pipelines.scoring.inputs.list_input import folder_of, list_input, named_by
 from pipelines.scoring.inputs.manifests import manifest_fields, manifest_schema
 from pipelines.scoring.inputs.numbered_files import count_numbered, is_numbered
+from pipelines.scoring.inputs.unread_files import (
+    advice_on_containers,
+    is_container,
+    unread_file,
+)
 from pipelines.scoring.shards.formats import shard_format_of
 from pipelines.scoring.shards.list_shard import list_shard, shard_fields
 from pipelines.scoring.shards.parquet_shard import holds_images
 from pipelines.scoring.shards.shard import Shard
+from pipelines.scoring.side_files import SIDE_FILE_KINDS
 from pipelines.storage import NameRefused, has_magic, resolve, storage_for
 from pipelines.storage.uris import without_secrets
+from schemas.left_out import LeftOut, LeftOutTally
 
 _SHARDS_LOOKED_INTO = 10
+_CONTAINERS_LOOKED_AT = 1000
 _KINDS_BY_SUFFIX = {
     ".csv": InputKind.CSV,
     ".tsv": InputKind.CSV,
@@ -33,6 +43,7 @@ def resolve_inputs(
     uri_column: str,
     image_column: str | None = None,
     allowed: Iterable[str] = (),
+    choice: Choice | None = None,
 ) -> tuple[Input, ...]:
     """Find out what each `--input` is.
 
@@ -45,6 +56,7 @@ def resolve_inputs(
       image_column: Column or feature of files that hold images; None means the usual
         names.
       allowed: URIs whose buckets lists may name, besides those of the inputs.
+      choice: Which of the files that they name are tried; None means the usual.
 
     Raises:
       InputError: If an input does not exist, is empty, or cannot be read as what it is.
@@ -55,7 +67,12 @@ def resolve_inputs(
         for number, uri in enumerate(uris)
     ]
     buckets = buckets_of([*(one.uri for one in inputs), *allowed])
-    inputs = [_with_shards(dataclasses.replace(one, buckets=buckets)) for one in inputs]
+    inputs = [
+        _with_shards(
+            dataclasses.replace(one, buckets=buckets, choice=choice or Choice())
+        )
+        for one in inputs
+    ]
     names = tuple(field.name for field in carried_fields(inputs))
     inputs = [dataclasses.replace(one, carried_names=names) for one in inputs]
     for one in inputs:
@@ -132,7 +149,13 @@ def _kind_of_file(uri: str, uri_column: str, image_column: str | None) -> InputK
             return InputKind.SHARD
     if kind:
         return kind
-    return InputKind.SHARD if shard_format_of(uri) else InputKind.IMAGE
+    if shard_format_of(uri):
+        return InputKind.SHARD
+    if unread := unread_file(uri):
+        raise InputError(
+            f"--input {uri} is {unread.what}, which is not read: {unread.instead}"
+        )
+    return InputKind.IMAGE
 
 
 def _kind_by_suffix(uri: str) -> InputKind | None:
@@ -147,7 +170,7 @@ def _with_shards(one: Input) -> Input:
     A shard that cannot be read has no say: its row will tell.
     """
     known = {field.name for field in one.carried}
-    for shard in itertools.islice(list_input(one), _SHARDS_LOOKED_INTO):
+    for shard in itertools.islice(named_by(one), _SHARDS_LOOKED_INTO):
         if not isinstance(shard, Shard):
             break
         fields = shard_fields(shard)
@@ -170,20 +193,54 @@ def _require_no_manifest(one: Input, shard: Shard) -> None:
 
 
 def _require_images(one: Input) -> None:
-    """Refuse an input that names nothing, or only shards that hold nothing.
+    """Refuse an input that names nothing to try, or only what cannot be read.
 
     Raises:
-      InputError: If it does, or if it is one shard that cannot be read at all.
+      InputError: If it names nothing, shards that hold nothing, one shard that cannot
+        be read at all, or containers that are no shards here.
     """
+    containers: list[str] = []
+    left_out = LeftOutTally()
     shard_count = 0
-    for named in itertools.islice(list_input(one), _SHARDS_LOOKED_INTO):
-        if not isinstance(named, Shard):
+    for named in list_input(one):
+        if isinstance(named, Shard):
+            if _has_images(named, one, left_out):
+                return
+            shard_count += 1
+        elif isinstance(named, ImageRef):
+            if named.refusal or not is_container(named.key):
+                return
+            containers.append(named.key)
+        elif isinstance(named, LeftOut):
+            left_out.add(named)
+        if shard_count == _SHARDS_LOOKED_INTO:
             return
-        first = next(list_shard(named), None)
-        if first and first.refusal and first.uri == one.uri:
-            raise InputError(f"--input {one.uri}: {first.refusal[1]}")
-        if first:
-            return
-        shard_count += 1
-    if shard_count < _SHARDS_LOOKED_INTO:
-        raise InputError(f"--input {one.uri} ({one.kind}) names no images")
+        if len(containers) == _CONTAINERS_LOOKED_AT:
+            break
+    told = f"--input {one.uri} ({one.kind})"
+    if containers and not shard_count:
+        advice = advice_on_containers(folder_of(one), containers)
+        raise InputError(f"{told} names no images: {advice}")
+    raise InputError(f"{told} names no images{_told_left_out(left_out.total())}")
+
+
+def _has_images(shard: Shard, one: Input, left_out: LeftOutTally) -> bool:
+    """Whether a shard holds something to try; counts what is left out before that."""
+    for named in list_shard(shard):
+        if isinstance(named, ImageRef):
+            if named.refusal and named.uri == one.uri:
+                raise InputError(f"--input {one.uri}: {named.refusal[1]}")
+            return True
+        if isinstance(named, LeftOut):
+            left_out.add(named)
+    return False
+
+
+def _told_left_out(left_out: Sequence[LeftOut]) -> str:
+    """Return what of an input was left out, and how that could be tried."""
+    if not left_out:
+        return ""
+    told = ", ".join(f"{one.count:,} {one.reason}" for one in left_out)
+    cure = "; --all_files tries all files of a folder"
+    is_cured = any(one.reason in SIDE_FILE_KINDS for one in left_out)
+    return f" to try; left out: {told}{cure if is_cured else ''}"

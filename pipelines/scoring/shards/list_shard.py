@@ -1,18 +1,23 @@
 """List shards: each file of images becomes one ref for every image in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
+from pipelines.scoring.choice import Chooser, PatternsMet, up_to_limit
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.refusals import open_shard, refusals_as_failures
 from pipelines.scoring.shards.shard import Shard
+from pipelines.scoring.shards.tar_shard import TarPart
 from pipelines.storage import StorageError, StoredObject, storage_for
 from schemas.failures import ImageFailure
+from schemas.left_out import LeftOut
 
 
-def list_shard(shard: Shard) -> Iterator[ImageRef]:
+def list_shard(shard: Shard) -> Iterator[ImageRef | LeftOut | PatternsMet]:
     """Yield the refs of the images in a shard, in its own order, streamed.
+
+    What is left out on purpose is counted among them.
 
     A shard that cannot be read, or not to its end, gives one refused ref more, which
     has the URI of the shard itself.
@@ -21,11 +26,13 @@ def list_shard(shard: Shard) -> Iterator[ImageRef]:
       StorageError: If the store fails, or the shard for a reason that may pass: rows of
         its images must not be dropped for that.
     """
-    found = None
+    choice, found = shard.source.choice, None
+    chooser = Chooser(choice)
     try:
         found = shard.listed or _look_at(shard.uri)
         with open_shard(found) as file:
-            yield from shard.format.list(shard, found, file)
+            members = shard.format.list(shard, found, file)
+            yield from up_to_limit(_chosen(members, chooser), choice.limit)
     except ImageFailure as failure:
         if failure.failure.is_transient:
             raise StorageError(
@@ -38,6 +45,25 @@ def list_shard(shard: Shard) -> Iterator[ImageRef]:
             listed=found,
             refusal=(failure.failure, failure.detail),
         )
+    if choice.patterns:
+        yield chooser.met
+
+
+def _chosen(
+    members: Iterable[ImageRef | LeftOut], chooser: Chooser
+) -> Iterator[ImageRef | LeftOut]:
+    for one in members:
+        if isinstance(one, ImageRef) and (reason := chooser.why_not(_name_of(one))):
+            yield LeftOut(reason=reason, example=one.uri)
+        else:
+            yield one
+
+
+def _name_of(ref: ImageRef) -> str:
+    """Return the name of a member in its archive; rows and records have but a key."""
+    if ref.listed and isinstance(ref.part, TarPart):
+        return ref.uri.removeprefix(f"{ref.listed.uri}#")
+    return ref.key
 
 
 def shard_fields(shard: Shard) -> tuple[pa.Field, ...] | None:

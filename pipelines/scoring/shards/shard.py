@@ -14,6 +14,7 @@ from pipelines.scoring.shards.part import Part
 from pipelines.storage import StoredObject
 from schemas.failures import Failure, ImageFailure
 from schemas.ledger import is_reserved
+from schemas.left_out import LeftOut
 
 PartType = TypeVar("PartType", bound=Part)
 
@@ -42,8 +43,10 @@ class ShardFormat(abc.ABC, Generic[PartType]):
     @abc.abstractmethod
     def list(
         self, shard: "Shard", found: StoredObject, file: BinaryIO
-    ) -> Iterator[ImageRef]:
+    ) -> Iterator[ImageRef | LeftOut]:
         """Yield one ref an image, in the shard's own order, streamed.
+
+        What is left out on purpose is yielded beside them, to be counted.
 
         Args:
           shard: The shard.

@@ -6,9 +6,10 @@ from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.inputs import list_input, resolve_inputs
 from pipelines.scoring.shards.list_shard import list_shard
 from pipelines.scoring.shards.shard import Shard
+from schemas.left_out import LeftOut, add_left_out
 
 
-def all_refs(*inputs: object, **settings) -> list[ImageRef]:
+def all_listed(*inputs: object, **settings) -> list:
     resolved = resolve_inputs(
         [str(one) for one in inputs], **({"uri_column": "uri"} | settings)
     )
@@ -19,7 +20,24 @@ def all_refs(*inputs: object, **settings) -> list[ImageRef]:
     return found
 
 
+def all_refs(*inputs: object, **settings) -> list[ImageRef]:
+    found = all_listed(*inputs, **settings)
+    return [one for one in found if isinstance(one, ImageRef)]
+
+
+def all_left_out(*inputs: object, **settings) -> dict[str, int]:
+    found = all_listed(*inputs, **settings)
+    told = add_left_out(one for one in found if isinstance(one, LeftOut))
+    return {one.reason: one.count for one in told}
+
+
 @pytest.fixture(scope="session")
 def refs():
     """A function from inputs, as a user gives them, to the refs of all images."""
     return all_refs
+
+
+@pytest.fixture(scope="session")
+def left_out():
+    """A function from inputs to how many files were left out, by reason."""
+    return all_left_out

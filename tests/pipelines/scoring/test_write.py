@@ -153,7 +153,7 @@ def test_too_many_failures_among_100_images_publish_nothing(
 
 
 def listed(images: int) -> ListingCounts:
-    return ListingCounts(images=images, inputs=1)
+    return ListingCounts(named=images, inputs=1)
 
 
 def next_run(run: Run, rows: list[LedgerRow], carried=(), **changes) -> Run:

@@ -127,7 +127,7 @@ def test_a_list_in_an_object_store_may_not_name_a_local_file(text):
     assert failure.detail == "a list in an object store names a local file"
 
 
-@pytest.mark.parametrize("scheme", ["http", "https", "HTTPS", "s3a", "ftp", "git+ssh"])
+@pytest.mark.parametrize("scheme", ["http", "https", "HTTPS", "hdfs", "ftp", "git+ssh"])
 @pytest.mark.parametrize("base", [None, "/data/", "gs://a/"])
 def test_other_schemes_are_refused_and_their_query_is_not_told(scheme, base):
     failure = refusal(f"{scheme}://user:pass@host/x?token=secret", base)
@@ -186,3 +186,26 @@ def test_file_uris_name_files_of_this_machine():
     assert resolve("//a//b.jpg", base=None) == "/a/b.jpg"
     for other in ("file://host/x.jpg", "file://x.jpg", "file://"):
         assert refusal(other).detail == "file:// must name a file of this machine"
+
+
+@pytest.mark.parametrize(
+    ("spelling", "uri"),
+    [
+        ("gcs://b/a%20b#c", "gs://b/a%20b#c"),
+        ("GCS://b/x", "gs://b/x"),
+        ("s3a://b/x/", "s3://b/x/"),
+        ("s3n://b/S3A://x", "s3://b/S3A://x"),
+        ("S3A://b", "s3://b"),
+    ],
+)
+@pytest.mark.parametrize("base", [None, "/data/", "gs://a/"])
+def test_what_other_programs_call_a_store_means_the_same_object(spelling, uri, base):
+    assert resolve(spelling, base=base) == uri
+
+
+@pytest.mark.parametrize("name", ["gcs/x", "s3a:/x", "gcs:", "s3ab://x"])
+def test_only_whole_schemes_are_spellings(name):
+    if "://" in name:
+        assert refusal(name).failure is Failure.FORBIDDEN_URI
+    else:
+        assert resolve(name, base="/data/") == f"/data/{name}"

@@ -61,7 +61,13 @@ def test_a_glob_of_shards_lists_the_images_of_each(refs, shards):
 
 
 def test_in_a_folder_every_file_is_an_image(refs, shards):
-    assert [ref.part for ref in refs(shards)] == [None] * 3
+    (shards / "x.jpg").touch()
+    assert [ref.part for ref in refs(shards)] == [None] * 4
+
+
+def test_a_folder_of_nothing_but_shards_is_refused_with_what_to_name(refs, shards):
+    with pytest.raises(InputError, match=r"name them by .*/\*\.tar$"):
+        refs(shards)
 
 
 def test_a_manifest_may_name_shards_whose_images_inherit_its_columns(refs, shards):
