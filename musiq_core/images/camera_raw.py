@@ -53,7 +53,7 @@ def name_camera_raw(directories: Directories) -> str | None:
       directories: Of the file.
     """
     everything = (*directories.pages, *directories.children)
-    if any(one.get(_DNG_VERSION) is not None for one in everything):
+    if any(_DNG_VERSION in one.tags for one in everything):
         return "camera raw (DNG)"
     codes = {one.number(_COMPRESSION) for one in everything}
     named = [_MAKERS_COMPRESSIONS[code] for code in codes & {*_MAKERS_COMPRESSIONS}]
@@ -61,22 +61,22 @@ def name_camera_raw(directories: Directories) -> str | None:
         first = next(iter(directories.pages), None)
         if first is None or not _is_a_preview(first):
             return None
-    makes = (one.get(_MAKE) for one in everything)
-    words = [make.split()[0].upper() for make in makes if _is_a_name(make)]
+    makes = (_make(one).upper().split() for one in everything)
+    words = [make[0] for make in makes if make]
     kinds = [*(_MAKERS[word] for word in words if word in _MAKERS), *named]
     return f"camera raw ({kinds[0]})" if kinds else "camera raw"
 
 
 def _holds_sensor_samples(directory: Directory) -> bool:
     return directory.number(_PHOTOMETRIC) in _SENSOR_SAMPLES or any(
-        directory.get(tag) is not None for tag in _SENSOR_TAGS
+        tag in directory.tags for tag in _SENSOR_TAGS
     )
 
 
 def _is_a_preview(first: Directory) -> bool:
     """Whether a camera made the file, and its first picture stands for another."""
-    return first.is_reduced and bool(first.children) and _is_a_name(first.get(_MAKE))
+    return first.is_reduced and bool(first.children) and bool(_make(first))
 
 
-def _is_a_name(make: object) -> bool:
-    return isinstance(make, str) and bool(make.strip("\0 "))
+def _make(directory: Directory) -> str:
+    return directory.content(_MAKE).decode("latin-1").strip("\0 ")

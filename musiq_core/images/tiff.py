@@ -100,5 +100,4 @@ def _orientation(page: Directory) -> int:
 
 
 def _profile(page: Directory) -> bytes | None:
-    profile = page.get(_PROFILE)
-    return profile if isinstance(profile, bytes) else None
+    return page.content(_PROFILE) or None

@@ -4,17 +4,21 @@ Which of them is the photo is decided here, before anything is decoded.
 """
 
 import dataclasses
-import io
 import struct
-from collections.abc import Iterable, Mapping
-from typing import Any, cast
-
-from PIL import TiffImagePlugin
+from collections.abc import Iterable, Iterator, Mapping
 
 _SUBFILE_TYPE, _OLD_SUBFILE_TYPE, _SUB_DIRECTORIES = 254, 255, 330
 _REDUCED_OR_MASK = 0b101
 _OLD_REDUCED = 2
 _MOST_DIRECTORIES = 256
+# Forms of the count of entries, an entry, and a place in the file.
+_CLASSIC, _BIG = ("H", "HHI4s", "I"), ("Q", "HHQ8s", "Q")
+# What values are by the code of their kind: their form, or none for bytes and text,
+# and their size in bytes. Fractions and floats are not needed.
+_KINDS = {
+    **{1: ("", 1), 2: ("", 1), 3: ("H", 2), 4: ("I", 4), 6: ("b", 1), 7: ("", 1)},
+    **{8: ("h", 2), 9: ("i", 4), 13: ("I", 4), 16: ("Q", 8), 18: ("Q", 8)},
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -23,28 +27,25 @@ class Directory:
 
     Attributes:
       offset: Where it lies in the file, in bytes.
-      tags: Its values by the number of their tag; one value, or a tuple of several.
+      tags: Its whole numbers, or its bytes or text, by the number of their tag.
     """
 
     offset: int
-    tags: Mapping[int, Any]
+    tags: Mapping[int, tuple[int, ...] | bytes]
 
     def numbers(self, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
-        """Return the whole numbers of a tag; the default if it holds anything else."""
-        held = self.get(tag)
-        values = cast(tuple[Any, ...], held if isinstance(held, tuple) else (held,))
-        return values if all(isinstance(value, int) for value in values) else default
+        """Return the whole numbers of a tag; the default if it holds none."""
+        held = self.tags.get(tag)
+        return held if isinstance(held, tuple) else default
 
     def number(self, tag: int, default: int = 0) -> int:
         """Return the first whole number of a tag."""
         return next(iter(self.numbers(tag)), default)
 
-    def get(self, tag: int) -> Any:
-        """Return what a tag holds; None if it is absent or cannot be read."""
-        try:
-            return self.tags.get(tag)
-        except Exception:  # values are unpacked when they are asked for
-            return None
+    def content(self, tag: int) -> bytes:
+        """Return the bytes or text of a tag; nothing if it holds none."""
+        held = self.tags.get(tag)
+        return held if isinstance(held, bytes) else b""
 
     @property
     def pixel_count(self) -> int:
@@ -88,19 +89,15 @@ class Directories:
 
 def read_directories(data: bytes) -> Directories:
     """Return the directories of a TIFF file; what cannot be read is left out."""
-    pages: list[Directory] = []
-    children: list[Directory] = []
-    seen: set[int] = set()
-    offset = _first_offset(data)
-    while page := _read_directory(data, offset, seen):
-        pages.append(page[0])
-        offset = page[1]
-    for parent in pages:
-        for child in parent.children:
-            while found := _read_directory(data, child, seen):
-                children.append(found[0])
-                child = found[1]
-    return Directories(pages=tuple(pages), children=tuple(children))
+    reader = _Reader(data)
+    pages = tuple(reader.follow(_first_offset(data)))
+    children = tuple(
+        child
+        for page in pages
+        for place in page.children
+        for child in reader.follow(place)
+    )
+    return Directories(pages=pages, children=children)
 
 
 def with_first_directory(data: bytes, offset: int) -> bytes:
@@ -140,23 +137,62 @@ def append_directory(data: bytes, values: Mapping[int, Iterable[int]]) -> bytes:
     )
 
 
-def _read_directory(
-    data: bytes, offset: int, seen: set[int]
-) -> tuple[Directory, int] | None:
-    """Return a directory and where the next one lies; None at the end or in a loop."""
-    if not 0 < offset < len(data) or offset in seen or len(seen) >= _MOST_DIRECTORIES:
-        return None
-    seen.add(offset)
-    try:
-        tags = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if _is_big(data) else 8])
-        file = io.BytesIO(data)
-        file.seek(offset)
-        tags.load(file)
-    except (MemoryError, RecursionError):
-        raise
-    except Exception:
-        return None
-    return Directory(offset=offset, tags=tags), tags.next or 0
+class _Reader:
+    """Reads each directory once, and together no more bytes than the file has."""
+
+    def __init__(self, data: bytes):
+        self._data = data
+        self._order = _order(data)
+        self._forms = _BIG if _is_big(data) else _CLASSIC
+        self._seen: set[int] = set()
+        self._bytes_left = len(data)
+
+    def follow(self, offset: int) -> Iterator[Directory]:
+        """Yield the directory at a place and those after it, until a circle closes."""
+        while (
+            0 < offset < len(self._data)
+            and offset not in self._seen
+            and len(self._seen) < _MOST_DIRECTORIES
+        ):
+            self._seen.add(offset)
+            tags: dict[int, tuple[int, ...] | bytes] = {}
+            try:
+                following = self._read_into(tags, offset)
+            except (struct.error, OverflowError):  # the file ends before its directory
+                following = 0
+            if tags:
+                yield Directory(offset=offset, tags=tags)
+            offset = following
+
+    def _read_into(self, tags: dict[int, tuple[int, ...] | bytes], offset: int) -> int:
+        """Fill `tags`, and return where the next directory lies; 0 for none."""
+        count_form, entry_form, place_form = self._forms
+        (count,) = struct.unpack_from(self._order + count_form, self._data, offset)
+        start = offset + struct.calcsize("=" + count_form)
+        size = struct.calcsize("=" + entry_form)
+        for place in range(start, start + count * size, size):
+            tag, kind, number, held = struct.unpack_from(
+                self._order + entry_form, self._data, place
+            )
+            form, unit = _KINDS.get(kind, ("", 0))
+            length = number * unit
+            if length > len(held):
+                (at,) = struct.unpack(self._order + place_form, held)
+                held = self._take(at, length)
+            if 0 < length <= len(held):
+                held = held[:length]
+                numbers = f"{self._order}{number}{form}"
+                tags[tag] = struct.unpack(numbers, held) if form else held
+        (following,) = struct.unpack_from(
+            self._order + place_form, self._data, start + count * size
+        )
+        return following
+
+    def _take(self, at: int, length: int) -> bytes:
+        if length > self._bytes_left:
+            return b""
+        self._bytes_left -= length
+        return self._data[at : at + length]
 
 
 def _first_offset(data: bytes) -> int:

@@ -112,7 +112,7 @@ def read_layout(page: Directory) -> Layout | None:
         photometric=page.number(_PHOTOMETRIC),
         compression=page.number(_COMPRESSION, 1),
         predictor=page.number(_PREDICTOR, _NO_PREDICTOR),
-        is_planar=page.number(_PLANAR, 1) == 2 and count > 1,
+        is_planar=page.number(_PLANAR, 1) == 2,
         extra=page.numbers(_EXTRA_SAMPLES),
     )
 
