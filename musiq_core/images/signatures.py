@@ -14,7 +14,7 @@ _SIGNATURES = {
     "WEBP": rb"RIFF....WEBP",
     "BMP": rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0",
     "AVIF": rb"....ftyp(?:avi[fs]|m[is]f1.{4}(?:.{4}){0,12}?avi[fs])",
-    "HEIF": rb"....ftyp(?:he[iv].|mif.|msf1)",
+    "HEIC/HEIF": rb"....ftyp(?:he[iv].|mif.|msf1)",
     "camera raw (Canon CR3)": rb"....ftypcrx ",
     "camera raw (Canon CR2)": rb"(?:II\*\0|MM\0\*)....CR",
     "camera raw (Canon CRW)": rb"II\x1a\0..HEAPCCDR",
