@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 JpegDct = Literal["fast", "accurate"]
 OrientationRule = Literal["apply", "ignore"]
+ColorProfileRule = Literal["ignore", "srgb"]
 
 # Pillow itself refuses pictures that are larger.
 LARGEST_MAX_PIXELS = 178_956_970
@@ -59,10 +60,12 @@ class DecodeConfig:
 
     Attributes:
       jpeg_dct: Inverse DCT of JPEG files. The published model was run with "fast";
-        "accurate" gives Pillow's pixels, about 1 level away on average. CMYK files and
-        files with defects in their header get "accurate" in any case.
+        "accurate" gives Pillow's pixels, about 1 level away on average. Files with
+        defects in their header get "accurate" in any case.
       orientation: Whether the EXIF orientation is applied. The published implementation
         ignores it.
+      color_profile: Whether an ICC profile turns the pixels into sRGB. The published
+        implementation ignores it.
       max_pixels: Largest width times height, checked in the header before decoding.
       max_jpeg_scans: Most scans of a JPEG, counted before decoding.
 
@@ -71,6 +74,7 @@ class DecodeConfig:
 
     jpeg_dct: JpegDct = "fast"
     orientation: OrientationRule = "apply"
+    color_profile: ColorProfileRule = "ignore"
     max_pixels: int = 2**26
     max_jpeg_scans: int = 100
 
@@ -83,6 +87,11 @@ class DecodeConfig:
             raise ValueError(
                 f"orientation must be one of {get_args(OrientationRule)}, "
                 f"got {self.orientation!r}"
+            )
+        if self.color_profile not in get_args(ColorProfileRule):
+            raise ValueError(
+                f"color_profile must be one of {get_args(ColorProfileRule)}, "
+                f"got {self.color_profile!r}"
             )
         if not 1 <= self.max_pixels <= LARGEST_MAX_PIXELS:
             raise ValueError(

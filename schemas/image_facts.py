@@ -13,6 +13,7 @@ class ImageFacts:
       height: Pixels, upright.
       frames: Pictures in the file.
       orientation: EXIF orientation, 1 to 8.
+      icc: Name of the colour profile, or its digest; None also where there is none.
       tokens: Tokens in the longest of the models' sequences.
       shrink_factor: Side as scored over side in the file, in (0, 1].
     """
@@ -22,6 +23,7 @@ class ImageFacts:
     height: int | None = None
     frames: int | None = None
     orientation: int | None = None
+    icc: str | None = None
     tokens: int | None = None
     shrink_factor: float | None = None
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from schemas.errors import MusiqError
 from schemas.failures import Failure
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _VERSION_KEY = b"musiq_ledger_version"
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -34,6 +34,7 @@ _AFTER_CARRIED = [
     pa.field("height", pa.int32()),
     pa.field("frames", pa.int32()),
     pa.field("orientation", pa.int8()),
+    pa.field("icc", pa.string()),
     pa.field("status", pa.string(), nullable=False),
     pa.field("failure", pa.string()),
     pa.field("failure_detail", pa.string()),
@@ -48,6 +49,9 @@ _LAST = [
 ]
 _OF_A_RUN = {"vanished", "run_id", "scored_at"}
 _RESERVED_PREFIX = "musiq_"
+COLUMNS_SINCE_VERSION_3 = frozenset({"icc"})
+"""Older ledgers have no such columns; their rows have null there."""
+
 RESERVED_COLUMNS = frozenset(
     field.name for field in [*_BEFORE_CARRIED, *_AFTER_CARRIED, *_LAST]
 )
@@ -137,6 +141,7 @@ class LedgerRow:
       height: Pixels, upright.
       frames: Pictures in the file; the first is scored.
       orientation: EXIF orientation, 1 to 8.
+      icc: Name of the colour profile, or its digest; None if there is none.
       failure: Why there is no score; None if there is one.
       failure_detail: One sentence about the failure.
       scores: One for each model in order; empty when not scored.
@@ -157,6 +162,7 @@ class LedgerRow:
     height: int | None = None
     frames: int | None = None
     orientation: int | None = None
+    icc: str | None = None
     failure: Failure | None = None
     failure_detail: str | None = None
     scores: tuple[Score, ...] = ()

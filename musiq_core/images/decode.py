@@ -3,24 +3,19 @@
 import dataclasses
 
 import numpy as np
-import simplejpeg  # pyright: ignore[reportMissingTypeStubs]
 from jaxtyping import UInt8
-from PIL import Image, JpegImagePlugin, TiffImagePlugin
+from PIL import Image
 
 from musiq_core.config import DEFAULT_DECODING, LARGEST_MAX_PIXELS, DecodeConfig
-from musiq_core.images import image_format, pillow_image
+from musiq_core.images import pillow_image
+from musiq_core.images.icc_profile import NOT_APPLIED, name_profile, to_srgb
+from musiq_core.images.image_format import require_allowed_format
+from musiq_core.images.jpeg import decode_jpeg
+from musiq_core.images.png_chunks import without_side_chunks
+from musiq_core.images.stored_image import Rgb, StoredImage, require_allowed_size
+from musiq_core.images.tiff import decode_tiff
+from musiq_core.images.truncation import tells_truncation
 from schemas.failures import Failure, ImageFailure
-
-Rgb = UInt8[np.ndarray, "height width 3"]
-"""An image or a part of it: uint8 [height, width, 3], RGB in 0..255."""
-
-_SIGNS_OF_TRUNCATION = (
-    "truncat",
-    "premature end",
-    "incomplete",
-    "unexpected end",
-    "not enough image data",
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,12 +28,15 @@ class DecodedImage:
       frames: Pictures in the file; 1 for a still picture or where counting fails.
       orientation: EXIF orientation 1..8 as found, applied or not; 1 where it is absent,
         invalid or unreadable.
+      icc: Name of the colour profile, see `name_profile`; None if there is none. It
+        ends in " (not applied)" if it was to be applied, and could not be.
     """
 
     pixels: Rgb
     format: str
     frames: int
     orientation: int
+    icc: str | None = None
 
     @property
     def height(self) -> int:
@@ -60,7 +58,7 @@ def decode_image(data: bytes, config: DecodeConfig = DEFAULT_DECODING) -> Decode
     """Decode the first frame of an image file to RGB.
 
     Grey is repeated three times, alpha is dropped without blending, and 16-bit samples
-    lose their low byte. Only decoders of `image_format.ALLOWED_FORMATS` run.
+    lose their low byte. Only decoders of `image_format` run.
 
     Args:
       data: The whole file.
@@ -72,91 +70,79 @@ def decode_image(data: bytes, config: DecodeConfig = DEFAULT_DECODING) -> Decode
 
     Source: musiq-spec section 1.
     """
-    file_format = image_format.require_allowed_format(data)
+    file_format = require_allowed_format(data)
     try:
-        with (
-            pillow_image.warnings_off,
-            pillow_image.open_header(data, file_format) as picture,
-        ):
-            _check_limits(data, picture, config)
-            return _decode(data, picture, config)
+        with pillow_image.warnings_off:
+            stored = _read(data, file_format, config)
+            pixels, icc = _in_wanted_colours(stored, config)
+            if config.orientation == "apply":
+                pixels = _turn_upright(pixels, stored.orientation)
+            return DecodedImage(
+                pixels=np.ascontiguousarray(pixels),
+                format=stored.format,
+                frames=stored.frames,
+                orientation=stored.orientation,
+                icc=icc,
+            )
     except ImageFailure:
         raise
     except Exception as error:
         raise _as_failure(error, file_format) from error
 
 
-def _check_limits(data: bytes, picture: Image.Image, config: DecodeConfig) -> None:
-    width, height = picture.size
-    if min(width, height) < 1:
-        raise ImageFailure(
-            Failure.UNDECODABLE, f"the header says {width}x{height} pixels"
-        )
-    if width * height > config.max_pixels:
-        raise ImageFailure(
-            Failure.TOO_LARGE,
-            f"{width}x{height} = {width * height} pixels exceed the limit of "
-            f"{config.max_pixels}",
-        )
-    if isinstance(picture, JpegImagePlugin.JpegImageFile):
-        scans = image_format.count_jpeg_scans(data)
-        if scans > config.max_jpeg_scans:
-            raise ImageFailure(
-                Failure.TOO_LARGE,
-                f"{scans} JPEG scans exceed the limit of {config.max_jpeg_scans}",
-            )
+def _in_wanted_colours(
+    stored: StoredImage, config: DecodeConfig
+) -> tuple[Rgb, str | None]:
+    """Return the stored pixels, converted if that is wanted, and the profile's name."""
+    if stored.profile is None:
+        return stored.pixels, None
+    name = name_profile(stored.profile)
+    if config.color_profile == "ignore":
+        return stored.pixels, name
+    converted = to_srgb(stored)
+    if converted is None:
+        return stored.pixels, name + NOT_APPLIED
+    return converted, name
 
 
-def _decode(data: bytes, picture: Image.Image, config: DecodeConfig) -> DecodedImage:
-    """Read the pixels, turn them, and record what the file says of itself."""
-    if isinstance(picture, TiffImagePlugin.TiffImageFile):
-        # Pillow turns a TIFF while it loads it, and forgets the orientation.
-        orientation = pillow_image.read_orientation(picture)
-        pillow_image.hide_exif(picture)
-        pixels = pillow_image.read_rgb(picture)
-    elif isinstance(picture, JpegImagePlugin.JpegImageFile):
-        pixels = _decode_jpeg(data, picture, config)
-        orientation = pillow_image.read_orientation(picture)
-    else:
-        pixels = pillow_image.read_rgb(picture)
+def _read(data: bytes, file_format: str, config: DecodeConfig) -> StoredImage:
+    """Read the first picture by the reader of its format."""
+    match file_format:
+        case "JPEG":
+            return decode_jpeg(data, config)
+        case "TIFF":
+            return decode_tiff(data, config)
+        case "PNG":
+            return _read_png(data, config)
+        case _:
+            return _read_by_pillow(data, file_format, config)
+
+
+def _read_by_pillow(data: bytes, file_format: str, config: DecodeConfig) -> StoredImage:
+    with pillow_image.open_header(data, file_format) as picture:
+        require_allowed_size(*picture.size, config)
         # A PNG may keep its EXIF data behind the pixels.
-        orientation = pillow_image.read_orientation(picture)
-
-    if config.orientation == "apply":
-        pixels = _turn_upright(pixels, orientation)
-    return DecodedImage(
-        pixels=np.ascontiguousarray(pixels),
-        format=picture.format or "",
-        frames=pillow_image.count_frames(picture),
-        orientation=orientation,
-    )
-
-
-def _decode_jpeg(data: bytes, picture: Image.Image, config: DecodeConfig) -> Rgb:
-    if picture.mode == "CMYK":
-        return pillow_image.read_rgb(picture)
-
-    def decode(*, strict: bool) -> Rgb:
-        return simplejpeg.decode_jpeg(
-            data,
-            colorspace="RGB",
-            fastdct=config.jpeg_dct == "fast",
-            fastupsample=False,
-            strict=strict,
+        pixels = pillow_image.read_rgb(picture)
+        return StoredImage(
+            pixels=pixels,
+            format=picture.format or "",
+            frames=pillow_image.count_frames(picture),
+            orientation=pillow_image.read_orientation(picture),
+            profile=pillow_image.read_profile(picture),
         )
 
+
+def _read_png(data: bytes, config: DecodeConfig) -> StoredImage:
+    """Read a PNG; if that fails, without all that does not make its picture."""
     try:
-        return decode(strict=True)
-    except ValueError as error:
-        if _tells_truncation(error):
+        return _read_by_pillow(data, "PNG", config)
+    except (ImageFailure, Image.DecompressionBombError, MemoryError):
+        raise
+    except Exception:
+        bare = without_side_chunks(data)
+        if bare == data:
             raise
-    # The strict decoder also refuses what is harmless, such as stray bytes between
-    # segments, and the other one accepts nearly everything. Pillow judges.
-    stored = pillow_image.read_rgb(picture)
-    try:
-        return decode(strict=False)
-    except ValueError:
-        return stored  # the defect stands in the header, where both are strict
+        return _read_by_pillow(bare, "PNG", config)
 
 
 def _turn_upright(
@@ -168,11 +154,6 @@ def _turn_upright(
     flip_rows = orientation in (3, 4, 7, 8)
     flip_columns = orientation in (2, 3, 6, 7)
     return pixels[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
-
-
-def _tells_truncation(error: Exception) -> bool:
-    message = str(error).lower()
-    return any(sign in message for sign in _SIGNS_OF_TRUNCATION)
 
 
 def _as_failure(error: Exception, file_format: str) -> ImageFailure:
@@ -187,7 +168,7 @@ def _as_failure(error: Exception, file_format: str) -> ImageFailure:
         return ImageFailure(
             Failure.TOO_LARGE, f"decoding the {file_format} exceeds the memory limit"
         )
-    if _tells_truncation(error):
+    if tells_truncation(error):
         return ImageFailure(
             Failure.TRUNCATED, f"the {file_format} ends before its picture does"
         )

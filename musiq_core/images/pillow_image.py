@@ -85,6 +85,24 @@ def read_rgb(picture: Image.Image) -> UInt8[np.ndarray, "height width 3"]:
     return np.asarray(picture.convert("RGB"))
 
 
+def read_inks(picture: Image.Image) -> UInt8[np.ndarray, "height width 4"] | None:
+    """Return the samples of a loaded picture in CMYK, 0 for no ink; None of others."""
+    return np.asarray(picture) if picture.mode == "CMYK" else None
+
+
+def inks_to_rgb(
+    inks: UInt8[np.ndarray, "height width 4"],
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Return CMYK samples, 0 for no ink, as RGB without a profile."""
+    return np.asarray(Image.fromarray(inks, "CMYK").convert("RGB"))
+
+
+def read_profile(picture: Image.Image) -> bytes | None:
+    """Return the ICC profile; None if there is none or it cannot be read."""
+    profile = picture.info.get("icc_profile")
+    return profile if isinstance(profile, bytes) and profile else None
+
+
 def _high_bytes(picture: Image.Image) -> UInt8[np.ndarray, "height width"]:
     """Return 16-bit grey, or a TIFF's 12-bit grey, as uint8 [height, width]."""
     # The copy has the size of the stored pixels; a TIFF itself says the upright size.

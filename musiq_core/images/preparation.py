@@ -79,6 +79,7 @@ def prepare(data: bytes, config: PreparationConfig) -> Preparation:
         height=image.height,
         frames=image.frames,
         orientation=image.orientation,
+        icc=image.icc,
     )
     try:
         height, width = fitting_size(

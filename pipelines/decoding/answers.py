@@ -32,6 +32,7 @@ _MOST = {
     "height": 2**31 - 1,
     "frames": 2**31 - 1,
     "orientation": 8,
+    "icc": 120,
     "tokens": LARGEST_TOKEN_COUNT,
     "shrink_factor": 1,
 }
@@ -108,7 +109,7 @@ def _parse(
     if "failure" in fields:
         detail = _of_type(fields["detail"], str)
         raise ImageFailure(Failure(fields["failure"]), detail, facts)
-    if None in dataclasses.astuple(facts):
+    if None in dataclasses.astuple(dataclasses.replace(facts, icc=facts.icc or "")):
         raise ValueError("facts")
     return facts, _counts(fields["counts"], preprocessings)
 

@@ -137,6 +137,11 @@ SCORE = Program(
             "whether EXIF orientation turns the photo upright before it is scored; "
             "the published model ignores it",
         ),
+        Flag(
+            "color_profile",
+            "whether a photo's ICC profile turns it into sRGB before it is scored; "
+            "the published model ignores it",
+        ),
         Flag("max_pixels", "larger images fail as too_large, undecoded", "N"),
         Flag(
             "max_tokens",

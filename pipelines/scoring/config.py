@@ -3,7 +3,12 @@
 import dataclasses
 import enum
 
-from musiq_core.config import DecodeConfig, JpegDct, OrientationRule
+from musiq_core.config import (
+    ColorProfileRule,
+    DecodeConfig,
+    JpegDct,
+    OrientationRule,
+)
 from pipelines.decoding.limits import DecoderLimits
 from pipelines.scoring.choice import Choice
 
@@ -66,6 +71,7 @@ class ScoringConfig:
       allow_bucket: Buckets that lists may name besides those of input and output.
       jpeg_dct: Inverse DCT of JPEG files.
       orientation: Whether the EXIF orientation is applied.
+      color_profile: Whether an ICC profile turns the pixels into sRGB.
       max_pixels: Larger images fail as `too_large`, undecoded.
       max_tokens: Photos with more tokens are shrunk; None shrinks nothing.
       device: What computes the scores.
@@ -95,6 +101,7 @@ class ScoringConfig:
     allow_bucket: tuple[str, ...] = ()
     jpeg_dct: JpegDct = DecodeConfig.jpeg_dct
     orientation: OrientationRule = DecodeConfig.orientation
+    color_profile: ColorProfileRule = DecodeConfig.color_profile
     max_pixels: int = DecodeConfig.max_pixels
     max_tokens: int | None = None
     device: Device = Device.CPU
@@ -145,6 +152,7 @@ class ScoringConfig:
         return DecodeConfig(
             jpeg_dct=self.jpeg_dct,
             orientation=self.orientation,
+            color_profile=self.color_profile,
             max_pixels=self.max_pixels,
         )
 

@@ -11,6 +11,7 @@ from pipelines.scoring.journal import read_journal_table
 from pipelines.scoring.plan import KeptRow
 from pipelines.scoring.previous_state import previous_files
 from pipelines.scoring.run import Run
+from schemas.ledger import COLUMNS_SINCE_VERSION_3
 
 
 def read_kept_rows(
@@ -90,7 +91,15 @@ def _with_columns(
     columns: Mapping[str, pa.ChunkedArray | pa.Array],
     schema: pa.Schema,
 ) -> pa.Table:
-    """Return `table` in the form of `schema`, some of its columns replaced."""
+    """Return `table` in the form of `schema`, some of its columns replaced.
+
+    A column that ledgers of an older version do not have is null.
+    """
+    older = {
+        name: pa.nulls(table.num_rows, schema.field(name).type)
+        for name in COLUMNS_SINCE_VERSION_3 - set(table.schema.names)
+    }
+    columns = {**older, **columns}
     arrays = [
         columns[field.name]
         if field.name in columns

@@ -85,8 +85,15 @@ class Run:
         )
 
     def score_settings(self) -> dict[str, Any]:
-        """Return all settings besides the models that can change a score."""
-        return dataclasses.asdict(self.asked.decode) | {
+        """Return all settings besides the models that can change a score.
+
+        Colour profiles are named only if they count, so that ledgers that were made
+        before there was a choice stay as good as they were.
+        """
+        decode = dataclasses.asdict(self.asked.decode)
+        if self.asked.color_profile == "ignore":
+            del decode["color_profile"]
+        return decode | {
             "max_file_bytes": self.asked.max_file_bytes,
             "max_tokens": self.asked.max_tokens,
             "precision": self.asked.device.precision,

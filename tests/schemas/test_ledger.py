@@ -31,13 +31,13 @@ def test_columns_stand_in_the_documented_order():
     assert schema.names == [
         *("uri", "key", "label"),
         *("size_bytes", "generation", "modified_at", "sha256"),
-        *("format", "width", "height", "frames", "orientation"),
+        *("format", "width", "height", "frames", "orientation", "icc"),
         *("status", "failure", "failure_detail", "transient"),
         *("musiq_koniq", "musiq_koniq_model"),
         *("musiq_ava", "musiq_ava_std", "musiq_ava_distribution", "musiq_ava_model"),
         *("tokens", "shrink_factor", "vanished", "run_id", "scored_at"),
     ]
-    assert schema.metadata == {b"musiq_ledger_version": b"2"}
+    assert schema.metadata == {b"musiq_ledger_version": b"3"}
 
 
 def test_a_scored_row_has_its_scores_and_no_failure():

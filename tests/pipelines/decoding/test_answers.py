@@ -29,7 +29,7 @@ FORMS = (
 )
 IMAGE = prepare(encoded(noise(20, 28)), PreparationConfig(preprocessings=FORMS))
 ANSWER = b"".join(bytes(part) for part in pack_preparation(IMAGE, FORMS))
-FACTS = dataclasses.asdict(IMAGE.facts)
+FACTS = {k: v for k, v in dataclasses.asdict(IMAGE.facts).items() if v is not None}
 COUNTS = [[len(form.resized), len(form.native)] for form in IMAGE.patches]
 
 
