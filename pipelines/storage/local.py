@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from pipelines.storage.contract import StoredObject, require_size
 from pipelines.storage.errors import ObjectRefused, StorageError
+from pipelines.storage.file_generation import file_generation
 from pipelines.storage.uris import path_of_uri, uri_of_path
 from schemas.failures import Failure
 
@@ -30,7 +31,7 @@ _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 
 
 class LocalStorage:
-    """Files of this machine; the generation of a file is its time of change in ns."""
+    """Files of this machine."""
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield all below a folder by name; links to folders are not followed."""
@@ -218,7 +219,7 @@ def _object(path: bytes, status: os.stat_result) -> StoredObject:
     return StoredObject(
         uri=uri_of_path(path),
         size_bytes=status.st_size,
-        generation=str(status.st_mtime_ns),
+        generation=file_generation(status),
         modified_at=modified_at.replace(microsecond=nanoseconds // 1000),
     )
 
