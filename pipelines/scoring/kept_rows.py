@@ -63,6 +63,11 @@ def _renewed(
         "key": pa.array([row.key for row in rows], pa.string()),
         "vanished": pa.repeat(pa.scalar(False), len(rows)),
     }
+    if any(row.generation for row in rows):
+        stored = table.column("generation").to_pylist()
+        pairs = zip(rows, stored, strict=True)
+        generations = [row.generation or known for row, known in pairs]
+        columns["generation"] = pa.array(generations, pa.string())
     for index, field in enumerate(run.carried):
         values = [row.carried[index] for row in rows]
         columns[field.name] = pa.array(values, field.type)

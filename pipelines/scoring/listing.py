@@ -14,13 +14,16 @@ from apache_beam.pvalue import TaggedOutput
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input
 from pipelines.scoring.inputs import list_input
+from pipelines.scoring.lost_shards import LostShard, ShardTally
 from pipelines.scoring.run import Run
-from pipelines.scoring.shards.list_shard import list_shard
+from pipelines.scoring.shards.list_shard import claimed_images, list_shard
 from pipelines.scoring.shards.shard import Shard
+from schemas.failures import Failure
 from schemas.manifest import CountsError
 
 SHARDS = "shards"
 LISTED = "listed"
+TALLIES = "tallies"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,14 +93,39 @@ class ListInput(beam.DoFn):
 
 
 class ListShard(beam.DoFn):
-    """`list_shard`: image refs, and at the end one count as `LISTED`."""
+    """`list_shard`: image refs, and at the end one count as `LISTED`.
+
+    Whether the shard is whole goes to `TALLIES`.
+    """
 
     def process(
         self, element: Shard
-    ) -> Iterator[ImageRef | TaggedOutput[Literal["listed"], ListingCounts]]:
+    ) -> Iterator[
+        ImageRef
+        | TaggedOutput[Literal["listed"], ListingCounts]
+        | TaggedOutput[Literal["tallies"], ShardTally]
+    ]:
         """Emit the images of one shard."""
-        images = 0
+        images, lost = 0, None
         for ref in list_shard(element):
             images += 1
+            if ref.uri == element.uri and ref.refusal:
+                lost, _ = ref.refusal
             yield ref
         yield TaggedOutput(LISTED, ListingCounts(images=images, listed_shards=1))
+        yield TaggedOutput(TALLIES, _tally(element, images, lost))
+
+
+def _tally(shard: Shard, refs: int, lost: Failure | None) -> ShardTally:
+    """Return what became of one shard; the last ref of a lost one stands for it."""
+    number = shard.source.number
+    if lost is None:
+        return ShardTally(whole={number: 1}, images={number: refs})
+    one = LostShard(
+        uri=shard.uri,
+        source=number,
+        failure=lost,
+        images=refs - 1,
+        holds=claimed_images(shard),
+    )
+    return ShardTally(lost=(one,))
