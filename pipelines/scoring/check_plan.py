@@ -37,11 +37,11 @@ def check_plan(
     require_whole_listing(listing, run)
     require_whole_plan(listing, planned, run)
     lost = lost_images(shards, planned)
-    require_few_vanished(planned, run)
     failures = {shard.failure.value: 0 for shard in lost}
     for shard in lost:
         failures[shard.failure.value] += 1
     require_within_budget(planned.untried, failures, run, lost=lost, is_scored=False)
+    require_few_vanished(planned, run)
     return True
 
 
@@ -66,17 +66,15 @@ def require_whole_plan(listing: ListingCounts, planned: PlanCounts, run: Run) ->
 def require_few_vanished(planned: PlanCounts, run: Run) -> None:
     """Refuse to go on if the ledger would lose too large a share of its photos.
 
-    Rows that were vanished before do not count, nor do those of lost files of images:
-    these weigh in the failure budget.
+    Rows that were vanished before do not count.
 
     Raises:
       VanishedError: If that is so.
     """
-    vanished = planned.vanished - sum(planned.vanished_from.values())
-    if run.marks_vanished or not has_shrunk(vanished, run):
+    if run.marks_vanished or not has_shrunk(planned.vanished, run):
         return
     raise VanishedError(
-        f"the input no longer names {share_in_words(vanished, run)}, such as "
+        f"the input no longer names {share_in_words(planned.vanished, run)}, such as "
         f"{' and '.join(planned.examples)}, more than --max_vanished_rate "
         f"{run.limits.max_vanished_rate:g} allows, so nothing was scored or published: "
         "is a share mounted in part, or is this another --input for the same --output? "

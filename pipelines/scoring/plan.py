@@ -188,9 +188,7 @@ def plan_shard(
         untried=untried,
         published=len(known),
         vanished=len(gone),
-        examples=tuple(
-            itertools.islice((u for u in gone if not _lost_files(u, lost)), _EXAMPLES)
-        ),
+        examples=tuple(gone[:_EXAMPLES]),
         held=_by_lost_file(known, lost),
         vanished_from=_by_lost_file(gone, lost),
         failed_before=frozenset(
@@ -201,18 +199,14 @@ def plan_shard(
 
 
 def _by_lost_file(uris: Iterable[str], lost: Collection[str]) -> Mapping[str, int]:
-    """Return how many images each lost file held, if it held some of them."""
+    """Return how many images, `file#place`, each lost file held, if it held some."""
     if not lost:
         return {}
-    return dict(Counter(name for uri in uris for name in _lost_files(uri, lost)))
-
-
-def _lost_files(uri: str, lost: Collection[str]) -> list[str]:
-    """Return the lost file that held an image, `file#place`; [] if none did."""
-    if not lost:
-        return []
-    ends = [place for place, sign in enumerate(uri) if sign == "#"]
-    return [uri[:end] for end in ends if uri[:end] in lost]
+    counts: Counter[str] = Counter()
+    for uri in uris:
+        ends = (place for place, sign in enumerate(uri) if sign == "#")
+        counts.update(uri[:end] for end in ends if uri[:end] in lost)
+    return dict(counts)
 
 
 def _row_that_holds(

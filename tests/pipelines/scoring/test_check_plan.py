@@ -127,12 +127,13 @@ def test_more_lost_with_files_of_images_than_may_fail_is_told_before_scoring():
     )
 
 
-def test_rows_of_a_lost_file_weigh_as_failed_and_not_as_vanished():
+def test_rows_of_a_lost_file_weigh_as_failed_and_then_as_vanished():
     lost = LostShard(uri="/s/0.tar", source=0, failure=Failure.UNREADABLE, images=0)
     planned = {
         "named": 101,
         "published": 200,
         "vanished": 100,
+        "examples": ("/s/0.tar#a",),
         "held": {"/s/0.tar": 100},
         "vanished_from": {"/s/0.tar": 100},
         "untried": 1,
@@ -140,5 +141,7 @@ def test_rows_of_a_lost_file_weigh_as_failed_and_not_as_vanished():
     tally = ShardTally(whole={0: 1}, images={0: 100}, lost=(lost,))
     with pytest.raises(FailureBudgetError, match="100 of 100 images failed"):
         check(after(200), shards=tally, **planned)
+    with pytest.raises(VanishedError, match="names 100 of the 200 photos"):
+        check(after(200, max_failure_rate=1.0), shards=tally, **planned)
     known = planned | {"failed_before": frozenset({"/s/0.tar"}), "untried": 0}
-    check(after(200), shards=tally, **known)
+    check(after(200, max_vanished_rate=0.5), shards=tally, **known)
