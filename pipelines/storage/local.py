@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from pipelines.storage.contract import StoredObject, require_size
 from pipelines.storage.errors import ObjectRefused, StorageError
-from pipelines.storage.file_generation import file_generation
+from pipelines.storage.file_generation import file_generation, is_same_time
 from pipelines.storage.uris import path_of_uri, uri_of_path
 from schemas.failures import Failure
 
@@ -76,7 +76,7 @@ class LocalStorage:
                 require_size(found, max_bytes)
                 data = file.read(found.size_bytes + 1)
                 after = _object(path, os.fstat(file.fileno()))
-        if len(data) != found.size_bytes or after != found:
+        if len(data) != found.size_bytes or not _is_unwritten(after, found):
             raise ObjectRefused(
                 Failure.CHANGED, "the file changed while it was read", uri
             )
@@ -90,7 +90,11 @@ class LocalStorage:
                 _require_unchanged(_object(path, os.fstat(file.fileno())), listed)
                 file.seek(start)
                 data = file.read(end - start)
-                _require_unchanged(_object(path, os.fstat(file.fileno())), listed)
+                after = _object(path, os.fstat(file.fileno()))
+        if not _is_unwritten(after, listed):
+            raise ObjectRefused(
+                Failure.CHANGED, "the file changed while it was read", listed.uri
+            )
         return data
 
     def open_read(self, uri: str) -> BinaryIO:
@@ -159,6 +163,12 @@ def _require_unchanged(found: StoredObject, listed: StoredObject) -> None:
         raise ObjectRefused(
             Failure.CHANGED, "the file changed after it was listed", listed.uri
         )
+
+
+def _is_unwritten(after: StoredObject, before: StoredObject) -> bool:
+    """Whether an open file has the bytes that it had, whatever became of its name."""
+    is_same = is_same_time(before.generation, after.generation)
+    return is_same and after.size_bytes == before.size_bytes
 
 
 class _NotRegular(OSError):

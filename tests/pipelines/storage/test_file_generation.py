@@ -50,6 +50,36 @@ def test_same_size_same_time_other_bytes_is_another_generation(tmp_path, replace
     assert is_same_time(before.generation, after.generation)
 
 
+def read_all(listed) -> bytes:
+    return LocalStorage().read(listed.uri, listed=listed, max_bytes=9)[0]
+
+
+def read_some(listed) -> bytes:
+    return LocalStorage().read_part(listed, 0, 3)
+
+
+@pytest.mark.parametrize("read", [read_all, read_some])
+def test_an_open_file_that_loses_its_name_is_read_whole(tmp_path, monkeypatch, read):
+    """Its change time is another then, but its bytes are not."""
+    path = tmp_path / "x"
+    path.write_bytes(b"old")
+    listed = LocalStorage().stat(str(path))
+    fstat = os.fstat
+
+    def fstat_then_unlink(descriptor):
+        found = fstat(descriptor)
+        if found.st_ino == path_inode:
+            path.unlink(missing_ok=True)
+        return found
+
+    path_inode = path.stat().st_ino
+    # The first look is that of opening, which must not be told of the file yet.
+    looks = iter([fstat, fstat_then_unlink])
+    monkeypatch.setattr(os, "fstat", lambda d: next(looks, fstat)(d))
+    assert read(listed) == b"old"
+    assert not path.exists()
+
+
 def status(**changes) -> os.stat_result:
     told = {"st_mtime_ns": -7, "st_ctime_ns": 8, "st_ino": 9, "st_dev": 0}
     return types.SimpleNamespace(**(told | changes))
