@@ -28,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
       argv: Arguments without the program's name; those of the process by default.
 
     Returns:
-      0 done, 1 failed, 2 wrong arguments, 3 failure budget exceeded, 4 nothing scored.
+      0 done, 1 failed, 2 wrong arguments, 3 too many images failed or vanished, 4
+      nothing scored.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, _interrupt)

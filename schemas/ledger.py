@@ -17,7 +17,9 @@ from schemas.errors import MusiqError
 from schemas.failures import Failure
 
 SCHEMA_VERSION = 3
-_VERSION_KEY = b"musiq_ledger_version"
+VERSION_KEY = b"musiq_ledger_version"
+# Columns that were not in version 1. Readers find them null in older files.
+SINCE_VERSION = {"shrink_factor": 2, "vanished": 2, "icc": 3}
 _TIME = pa.timestamp("us", tz="UTC")
 
 _BEFORE_CARRIED = [
@@ -49,12 +51,8 @@ _LAST = [
 ]
 _OF_A_RUN = {"vanished", "run_id", "scored_at"}
 _RESERVED_PREFIX = "musiq_"
-COLUMNS_SINCE_VERSION_3 = frozenset({"icc"})
-"""Older ledgers have no such columns; their rows have null there."""
-
-RESERVED_COLUMNS = frozenset(
-    field.name for field in [*_BEFORE_CARRIED, *_AFTER_CARRIED, *_LAST]
-)
+OWN_FIELDS = (*_BEFORE_CARRIED, *_AFTER_CARRIED, *_LAST)
+RESERVED_COLUMNS = frozenset(field.name for field in OWN_FIELDS)
 
 
 class Status(enum.StrEnum):
@@ -148,6 +146,7 @@ class LedgerRow:
       tokens: Tokens of the image in the longest of the models' sequences.
       shrink_factor: Side of the photo as scored over its side in the file; 1 unless it
         had more tokens than the run allows.
+      failed_before: Whether the ledger as last published has it as failed; no column.
     """
 
     uri: str
@@ -168,6 +167,7 @@ class LedgerRow:
     scores: tuple[Score, ...] = ()
     tokens: int | None = None
     shrink_factor: float | None = None
+    failed_before: bool = False
 
     @property
     def status(self) -> Status:
@@ -209,7 +209,7 @@ def ledger_schema(
     names = [field.name for field in fields]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise LedgerError(f"ledger columns would repeat: {', '.join(repeated)}")
-    return pa.schema(fields, metadata={_VERSION_KEY: str(SCHEMA_VERSION).encode()})
+    return pa.schema(fields, metadata={VERSION_KEY: str(SCHEMA_VERSION).encode()})
 
 
 def shard_of(uri: str, shard_count: int) -> int:

@@ -8,7 +8,8 @@ from schemas.errors import MusiqError
 from schemas.left_out import LeftOut
 from schemas.plain import PlainError, from_plain, to_plain
 
-FORMAT = "musiq-manifest/1"
+FORMAT_VERSION = 2
+_FORMAT = "musiq-manifest/"
 FOLDER = "_manifests"
 
 
@@ -127,15 +128,16 @@ class Manifest:
 
     def to_json(self) -> bytes:
         """Return the manifest as readable, deterministic JSON."""
-        fields = {"format": FORMAT, **to_plain(self)}
+        fields = {"format": f"{_FORMAT}{FORMAT_VERSION}", **to_plain(self)}
         return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
 
     @classmethod
     def from_json(cls, data: bytes) -> "Manifest":
-        """Read a manifest.
+        """Read a manifest of this version or an older one, whose fields it has.
 
         Raises:
-          ManifestError: If it is damaged, of another format, or does not add up.
+          ManifestError: If it is damaged, of a newer or another format, or does not add
+            up.
         """
         try:
             fields = json.loads(data)
@@ -144,14 +146,27 @@ class Manifest:
             raise ManifestError(
                 "not a manifest: no JSON object with a format"
             ) from error
-        if found != FORMAT:
-            raise ManifestError(
-                f"manifest format {found!r} is not {FORMAT!r}, which this program reads"
-            )
+        _require_readable(found)
         try:
             return from_plain(cls, fields)
         except PlainError as error:
             raise ManifestError(f"damaged manifest: {error}") from error
+
+
+def _require_readable(found: object) -> None:
+    """Refuse what this program cannot read.
+
+    Raises:
+      ManifestError: If a newer program wrote it, or it is something else.
+    """
+    version = str(found).removeprefix(_FORMAT)
+    if not str(found).startswith(_FORMAT) or not version.isdecimal():
+        raise ManifestError(f"{found!r} is no format of a manifest")
+    if int(version) > FORMAT_VERSION:
+        raise ManifestError(
+            f"manifest format {found!r} is newer than {_FORMAT}{FORMAT_VERSION}, which "
+            "this musiq reads: install a newer musiq"
+        )
 
 
 def manifest_name(number: int) -> str:

@@ -1,5 +1,6 @@
 """The ledger's folder in a store: its manifests and the files that they name."""
 
+import contextlib
 import difflib
 import hashlib
 import io
@@ -8,6 +9,11 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.ledger.schema_version import (
+    schema_version,
+    upgraded,
+    upgraded_schema,
+)
 from pipelines.storage import StorageError, join, storage_for
 from schemas.errors import MusiqError
 from schemas.manifest import (
@@ -65,6 +71,26 @@ def read_manifest(ledger: str, number: int) -> Manifest:
         raise LedgerFolderError(f"cannot read {uri}: {error}") from error
 
 
+def read_published(ledger: str, number: int) -> Manifest:
+    """Read manifest `number` of a ledger, and see that its rows can be read.
+
+    All files of a state are of one version, so one is looked at; if it is missing or
+    damaged, reading it will tell.
+
+    Raises:
+      LedgerFolderError: If the manifest is missing or damaged.
+      LedgerVersionError: If a newer program wrote the state.
+    """
+    manifest = read_manifest(ledger, number)
+    for file in manifest.files[:1]:
+        uri = join(ledger, file.path)
+        with contextlib.suppress(StorageError, OSError, pa.ArrowException):
+            with storage_for(uri).open_read(uri) as stream:
+                schema = pq.read_schema(stream)
+            schema_version(schema, uri)
+    return manifest
+
+
 def publish_manifest(ledger: str, number: int, manifest: Manifest) -> None:
     """Create manifest `number`; a retry by the same run changes nothing.
 
@@ -100,15 +126,39 @@ def read_ledger_file(
         raise LedgerFolderError(
             f"{uri} is not what its manifest says; restore it, or start anew elsewhere"
         )
-    parquet = pq.ParquetFile(io.BytesIO(data))
-    if columns is None:
-        return parquet.read()
-    _require_columns(columns, parquet.schema_arrow.names, ledger)
-    return parquet.read(columns).select(columns)
+    return read_upgraded(data, uri, columns)
 
 
-def _require_columns(columns: Sequence[str], names: Sequence[str], ledger: str) -> None:
+def read_upgraded(
+    data: bytes, uri: str, columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Read the bytes of a file of rows, or some columns, in the newest schema.
+
+    Args:
+      data: A Parquet file.
+      uri: The file, for messages.
+      columns: Their names; all by default.
+
+    Raises:
+      LedgerFolderError: If it is no Parquet file, or has no such column.
+      LedgerVersionError: If a newer program wrote it, or none of this project.
+    """
+    try:
+        parquet = pq.ParquetFile(io.BytesIO(data))
+        stored = parquet.schema_arrow
+        schema = upgraded_schema(stored, uri)
+        if columns is not None:
+            _require_columns(columns, schema.names, uri)
+            fields = [schema.field(name) for name in columns]
+            schema = pa.schema(fields, schema.metadata)
+        names = [name for name in schema.names if name in stored.names]
+        return upgraded(parquet.read(names), schema)
+    except pa.ArrowException as error:
+        raise LedgerFolderError(f"{uri} cannot be read as Parquet: {error}") from error
+
+
+def _require_columns(columns: Sequence[str], names: Sequence[str], uri: str) -> None:
     for missing in (column for column in columns if column not in names):
         close = difflib.get_close_matches(missing, names, n=1)
         hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(names)}"
-        raise LedgerFolderError(f"{ledger} has no column {missing!r}; {hint}")
+        raise LedgerFolderError(f"{uri} has no column {missing!r}; {hint}")

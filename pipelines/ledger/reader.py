@@ -14,8 +14,9 @@ from pipelines.ledger.folder import (
     LedgerFolderError,
     newest_manifest_number,
     read_ledger_file,
-    read_manifest,
+    read_published,
 )
+from pipelines.ledger.schema_version import upgraded_schema
 from pipelines.storage import NameRefused, resolve
 from schemas.manifest import Counts, LedgerFile, Manifest
 
@@ -129,7 +130,8 @@ class LedgerReader:
         """
         files = pa_fs.PyFileSystem(LedgerFiles(self.uri, self.files()))
         paths = [file.path for file in self.files()]
-        return pa_dataset.dataset(paths, format="parquet", filesystem=files)
+        stored = pa_dataset.dataset(paths, format="parquet", filesystem=files)
+        return stored.replace_schema(upgraded_schema(stored.schema, self.uri))
 
     def to_pandas(self, columns: Sequence[str] | None = None) -> Any:
         """Return `table(columns)` as a `pandas.DataFrame`.
@@ -152,6 +154,7 @@ def open_ledger(uri: str, *, number: int | None = None) -> LedgerReader:
 
     Raises:
       LedgerFolderError: If there is no ledger, or no state of that number; one line.
+      LedgerVersionError: If a newer program wrote it.
       StorageError: If the store does not answer.
     """
     try:
@@ -165,5 +168,5 @@ def open_ledger(uri: str, *, number: int | None = None) -> LedgerReader:
             "written to"
         )
     return LedgerReader(
-        uri=folder, number=found, _manifest=read_manifest(folder, found)
+        uri=folder, number=found, _manifest=read_published(folder, found)
     )

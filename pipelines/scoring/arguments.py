@@ -10,13 +10,14 @@ from schemas.programs.program import EngineArguments, Program
 _EPILOG = """\
 Beam's own options (--runner, --temp_location, ...) are passed through.
 
-Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 too many images failed, 4 nothing
-scored.
+Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 too many images failed or vanished,
+4 nothing scored.
 
 Example: musiq score --input photos/ --output ledger/ --model koniq.safetensors
 """
 # What a template lets through where the type does not say it.
 _URI = r"(gs|gcs|s3[an]?)://[a-z0-9].+"
+_RATE = r"^(0(\.[0-9]+)?|1(\.0+)?)$"
 _LIST = r"\[\s*\"[^\"]+\"(\s*,\s*\"[^\"]+\")*\s*\]"
 
 
@@ -162,9 +163,17 @@ SCORE = Program(
             "have not changed",
         ),
         Flag(
+            "verify_content",
+            "keep the row of a local file only if its bytes are those that were "
+            "scored: every file is read, and need not have the change time and inode "
+            "that it had; for disks without these, and for folders copied anew",
+            is_local=True,
+        ),
+        Flag(
             "vanished",
             "rows of photos that the inputs no longer name are left out of the new "
-            "state, or kept in it with true in the column vanished",
+            "state, or kept in it with true in the column vanished (default: as in the "
+            "ledger's last run; drop in a new ledger)",
         ),
         Flag(
             "rescore",
@@ -172,9 +181,19 @@ SCORE = Program(
         ),
         Flag(
             "max_failure_rate",
-            "publish nothing if a larger share of 100 or more images failed",
+            "publish nothing if a larger share of the newly tried images failed: of "
+            "100 or more, or of 20 or more beyond chance (default: as in the ledger's "
+            "last run; 0.05 in a new ledger)",
             "R",
-            template_regex=r"^(0(\.[0-9]+)?|1(\.0+)?)$",
+            template_regex=_RATE,
+        ),
+        Flag(
+            "max_vanished_rate",
+            "publish nothing if the inputs no longer name a larger share of the photos "
+            "of a ledger of 20 or more, whose rows would be dropped (default: as in "
+            "the ledger's last run; 0.2 in a new ledger)",
+            "R",
+            template_regex=_RATE,
         ),
         Flag(
             "decode_timeout_seconds",

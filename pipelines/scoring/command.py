@@ -11,25 +11,29 @@ from pipelines.engines.beam_options import asked_options, parse_beam_options
 from pipelines.engines.job import Endings, Job, Recovery
 from pipelines.ledger.folder import read_manifest
 from pipelines.progress import show_progress
+from pipelines.scoring.check_plan import VanishedError, has_shrunk, share_in_words
 from pipelines.scoring.config import Device, ScoringConfig, Vanished
 from pipelines.scoring.configure import job_facts, start_run
 from pipelines.scoring.device import require_device, use_device
+from pipelines.scoring.failure_budget import FailureBudgetError
 from pipelines.scoring.flow import score_photos
 from pipelines.scoring.journal import drop_journal
+from pipelines.scoring.limits import remembered_flags
 from pipelines.scoring.progress import WORDING, clear_progress, read_progress
-from pipelines.scoring.publish import FailureBudgetError, is_published
+from pipelines.scoring.publish import is_published
 from pipelines.scoring.run import Run
 from pipelines.scoring.summary import RunSummary, print_summary
 from schemas.errors import MusiqError, UsageError
 from schemas.manifest import CountsError
 from schemas.programs.program import EngineArguments
+from schemas.text import printable
 
 _ENDINGS = Endings(
     interrupted="interrupted; nothing was published. Finished rows are kept: run again "
     "to go on",
     worker_died="worker processes keep dying, perhaps for want of memory; nothing was "
     "published. Finished rows are kept: run again, with fewer --workers",
-    exit_codes={FailureBudgetError: 3},
+    exit_codes={FailureBudgetError: 3, VanishedError: 3},
 )
 _NOTHING_SCORED = 4
 
@@ -49,7 +53,7 @@ def run(config: ScoringConfig, engine: EngineArguments) -> int:
             display = show_progress(read, WORDING)
         run = start_run(config, engine=asked_options(engine), progress_folder=folder)
         job.label_models({m.name: m.digest for m in run.ledger_models})
-        _tell_what_may_surprise(run)
+        _tell_what_may_surprise(config, run)
         started = time.monotonic()
         outcome = job.run(
             functools.partial(score_photos, run=run),
@@ -72,6 +76,11 @@ def run(config: ScoringConfig, engine: EngineArguments) -> int:
     )
     print(json.dumps(summary.to_dict())) if config.json else print_summary(summary)
     counts = summary.manifest.counts
+    if has_shrunk(counts.vanished, run):
+        _say(
+            f"the input no longer names {share_in_words(counts.vanished, run)}; their "
+            "rows are kept, marked as vanished"
+        )
     return 0 if counts.scored or counts.carried_over else _NOTHING_SCORED
 
 
@@ -107,19 +116,27 @@ def _recovery(run: Run) -> Recovery:
     )
 
 
-def _tell_what_may_surprise(run: Run) -> None:
-    """Say that the built-in model scores, and that vanished rows cannot be marked."""
+def _tell_what_may_surprise(config: ScoringConfig, run: Run) -> None:
+    """Say what holds although nobody asked for it, and what does not although one did.
+
+    That is: the built-in model scores, limits are those of the ledger's last run, and
+    vanished rows cannot be marked.
+    """
     if not run.asked.model:
-        print(
-            "musiq score: no --model given, so the built-in one scores; "
-            "`musiq models inspect builtin` tells what it is good for",
-            file=sys.stderr,
+        _say(
+            "no --model given, so the built-in one scores; `musiq models inspect "
+            "builtin` tells what it is good for"
         )
-    has_ledger = run.manifest_number > 1
-    if run.asked.vanished is Vanished.MARK and has_ledger and run.previous is None:
-        print(
-            "musiq score: everything is scored again (--rescore, or other models or "
-            "settings), so rows of vanished inputs cannot be marked: they are dropped; "
-            "older states keep them",
-            file=sys.stderr,
+    if flags := remembered_flags(config, run.asked):
+        _say(f"as in the ledger's last run: {', '.join(flags)}; give it anew to change")
+    is_marking = run.limits.vanished is Vanished.MARK
+    if is_marking and run.previous and not run.previous.is_reusable:
+        _say(
+            "everything is scored again (--rescore, or other models or settings), so "
+            "rows of vanished inputs cannot be marked: they are dropped; older states "
+            "keep them"
         )
+
+
+def _say(line: str) -> None:
+    print(f"musiq score: {printable(line)}", file=sys.stderr)

@@ -77,9 +77,12 @@ class ScoringConfig:
       device: What computes the scores.
       max_file_bytes: Larger files fail as `too_large`, unread.
       retry_failed: Which failed rows of the ledger are tried again.
-      vanished: What becomes of rows whose inputs are no longer named.
+      verify_content: Whether a row of a local file is kept by the file's digest.
+      vanished: What becomes of rows whose inputs are no longer named; None, here and
+        below, means as in the ledger's last run (`limits`).
       rescore: Whether everything is scored, also what has not changed.
       max_failure_rate: Share of failed images above which nothing is published.
+      max_vanished_rate: Share of vanished photos above which nothing is published.
       decode_timeout_seconds: An image that takes longer fails as `timeout`.
       workers: Local worker processes; None means what suits the device.
       json: Whether the summary is JSON.
@@ -107,9 +110,11 @@ class ScoringConfig:
     device: Device = Device.CPU
     max_file_bytes: int = 256 * 2**20
     retry_failed: RetryFailed = RetryFailed.TRANSIENT
-    vanished: Vanished = Vanished.DROP
+    verify_content: bool = False
+    vanished: Vanished | None = None
     rescore: bool = False
-    max_failure_rate: float = 0.05
+    max_failure_rate: float | None = None
+    max_vanished_rate: float | None = None
     decode_timeout_seconds: float = DecoderLimits.seconds
     workers: int | None = None
     json: bool = False
@@ -122,10 +127,10 @@ class ScoringConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be positive, got {value}")
-        if not 0 <= self.max_failure_rate <= 1:
-            raise ValueError(
-                f"max_failure_rate must be in 0..1, got {self.max_failure_rate}"
-            )
+        for name in ("max_failure_rate", "max_vanished_rate"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} must be in 0..1, got {value}")
         if self.decode_timeout_seconds <= 0:
             raise ValueError(
                 "decode_timeout_seconds must be positive, got "

@@ -9,10 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.engines.engine import JobFacts
-from pipelines.ledger.folder import (
-    newest_manifest_number,
-    read_manifest,
-)
+from pipelines.ledger.folder import newest_manifest_number, read_published
 from pipelines.models.read import load_model
 from pipelines.scoring.allowed_buckets import buckets_of
 from pipelines.scoring.asked import asked_of
@@ -20,6 +17,7 @@ from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.input import Input, InputKind
 from pipelines.scoring.inputs import carried_fields, resolve_inputs
 from pipelines.scoring.journal import drop_journal
+from pipelines.scoring.limits import with_remembered
 from pipelines.scoring.previous_state import PreviousState
 from pipelines.scoring.run import Run, ScoringModel
 from pipelines.scoring.subset import require_own_ledger
@@ -74,8 +72,11 @@ def start_run(
         )
         _require_apart(output, inputs)
         number = newest_manifest_number(output)
-        if number and config.choice.is_subset:
-            require_own_ledger(config.choice, read_manifest(output, number), output)
+        published = read_published(output, number) if number else None
+        if published:
+            config = with_remembered(config, published.asked)
+            if config.choice.is_subset:
+                require_own_ledger(config.choice, published, output)
         run = Run(
             asked=config,
             id=f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
@@ -90,30 +91,37 @@ def start_run(
         )
         if config.rescore:
             drop_journal(run)
-        elif number:
-            manifest = read_manifest(output, number)
-            run = dataclasses.replace(run, previous=previous_of(manifest, run))
+        if published:
+            run = dataclasses.replace(run, previous=previous_of(published, run))
         _open_run_folder(run)
     except ValueError as error:
         raise UsageError(str(error)) from error
     return run
 
 
-def previous_of(manifest: Manifest, run: Run) -> PreviousState | None:
-    """Return a published state if its rows are what this run would make of them.
+def previous_of(manifest: Manifest, run: Run) -> PreviousState:
+    """Return a published state, and whether its rows are what this run would make.
 
     They are if every model of the run was among its models, with the same digest, and
-    nothing else that can change a score differs.
+    nothing else that can change a score differs. Settings that the program did not have
+    then are as by default, which is to score as it did before it had them.
     """
     known = {name: model["digest"] for name, model in manifest.models.items()}
     same_models = all(known.get(m.name) == m.digest for m in run.ledger_models)
-    if not same_models or manifest.settings != run.score_settings():
-        return None
+    defaults = _default_settings(run)
+    same_settings = defaults | manifest.settings == defaults | run.score_settings()
     return PreviousState(
         ledger=run.output,
         shard_count=manifest.shard_count,
         files=manifest.files,
+        vanished=manifest.counts.vanished,
+        is_reusable=same_models and same_settings and not run.asked.rescore,
     )
+
+
+def _default_settings(run: Run) -> dict[str, Any]:
+    asked = ScoringConfig(input=run.asked.input, output=run.asked.output)
+    return dataclasses.replace(run, asked=asked).score_settings()
 
 
 def read_models(arguments: Sequence[str]) -> tuple[ScoringModel, ...]:

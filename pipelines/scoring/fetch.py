@@ -110,8 +110,16 @@ class FetchImage(AheadDoFn[RefGroup, FetchedImage | LedgerRow]):
         self._forbidden_run = ForbiddenRun()
         return ReadAhead(self._fetch, depth=_FILES_AHEAD, threads=_FILES_AHEAD)
 
-    def process(self, element: RefGroup) -> Iterator[FetchedImage | LedgerRow]:
-        """Emit the images that have come, or their failed rows."""
+    def process(
+        self, element: RefGroup, is_checked: bool = True
+    ) -> Iterator[FetchedImage | LedgerRow]:
+        """Emit the images that have come, or their failed rows.
+
+        Args:
+          element: What is read together.
+          is_checked: Of a job, that its plan was; nothing is read until it is known.
+        """
+        assert is_checked
         if len(element.refs) == 1:
             yield from super().process(element)
         else:

@@ -1,13 +1,14 @@
 """The flow of `musiq score`, on one screen.
 
-List, Plan, Fetch, Prepare, Score, Journal, Write, Publish: each step's pure function
-stands in the file of its name. Image refs cross shuffles on the way in, finished rows
-on the way out; no image bytes and no patches ever do.
+List, Plan, Check, Fetch, Prepare, Score, Journal, Write, Publish: each step's pure
+function stands in the file of its name. Image refs cross shuffles on the way in,
+finished rows on the way out; no image bytes and no patches ever do.
 """
 
 import apache_beam as beam
-from apache_beam.pvalue import AsList, AsSingleton, DoOutputsTuple, PCollection
+from apache_beam.pvalue import AsList, AsSingleton, PCollection
 
+from pipelines.scoring.check_plan import check_plan
 from pipelines.scoring.fetch import FetchImage
 from pipelines.scoring.gather import Gather
 from pipelines.scoring.image_ref import ImageRef
@@ -20,18 +21,27 @@ from pipelines.scoring.journal import (
 from pipelines.scoring.listing import (
     LISTED,
     SHARDS,
+    TALLIES,
     ListingCounts,
     ListInput,
     ListShard,
     add_listing_counts,
 )
+from pipelines.scoring.lost_shards import ShardTally, add_tallies
 from pipelines.scoring.plan import KeptRow, PlanCounts, add_counts
-from pipelines.scoring.plan_shards import COUNTS, KEPT, PlanShard, plan_shard_count
+from pipelines.scoring.plan_shards import (
+    COUNTS,
+    KEPT,
+    TO_CHECK,
+    PlanShard,
+    plan_shard_count,
+)
 from pipelines.scoring.prepare import PrepareImage
 from pipelines.scoring.publish import publish_run
 from pipelines.scoring.run import Run
 from pipelines.scoring.score import ScoreBatches
 from pipelines.scoring.subset import Subset
+from pipelines.scoring.verify_content import CHANGED, VerifyContent
 from pipelines.scoring.write import WriteShard, shard_count_for
 from schemas.ledger import LedgerRow, shard_of
 from schemas.manifest import Manifest
@@ -47,19 +57,24 @@ def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
     Returns:
       The published manifest, one element.
     """
-    named, listing = _list(pipeline, run)
-    planned = _plan(pipeline, named, run)
+    once = pipeline | "Once" >> beam.Create([run])
+    named, listing, shards = _list(pipeline, run)
+    to_score, kept, plan_counts = _plan(pipeline, named, shards, run)
     row_count = (
-        (planned.to_score, planned[KEPT])
+        (to_score, kept)
         | "Planned rows" >> beam.Flatten()
         | "Count rows" >> beam.combiners.Count.Globally()
     )
-    plan_counts = planned[COUNTS] | "Add counts" >> beam.CombineGlobally(add_counts)
+    met = (AsSingleton(listing), AsSingleton(plan_counts), AsSingleton(shards))
+    checked = once | "Check" >> beam.Map(check_plan, *met)
     rows = (
-        planned.to_score
+        to_score
         | "Gather" >> Gather()
         | "Reshuffle" >> beam.Reshuffle()
-        | "Fetch" >> beam.ParDo(FetchImage(max_file_bytes=run.asked.max_file_bytes))
+        | "Fetch"
+        >> beam.ParDo(
+            FetchImage(max_file_bytes=run.asked.max_file_bytes), AsSingleton(checked)
+        )
         | "Prepare"
         >> beam.ParDo(
             PrepareImage(
@@ -77,28 +92,21 @@ def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
         | "Journal rows" >> beam.ParDo(JournalRows(run))
     )
     summaries = (
-        (rows, planned[KEPT])
+        (rows, kept)
         | "All rows" >> beam.Flatten()
         | "Key by shard" >> beam.Map(_with_shard, AsSingleton(row_count), run)
         | "Group by shard" >> beam.GroupByKey()
         | "Write" >> beam.ParDo(WriteShard(run), AsSingleton(row_count))
     )
-    return (
-        pipeline
-        | "Once" >> beam.Create([run])
-        | "Publish"
-        >> beam.Map(
-            _publish,
-            AsList(summaries),
-            AsSingleton(listing),  # pyright: ignore[reportArgumentType]
-            AsSingleton(plan_counts),  # pyright: ignore[reportArgumentType]
-            AsSingleton(row_count),
-        )
+    return once | "Publish" >> beam.Map(
+        _publish, AsList(summaries), *met, AsSingleton(row_count)
     )
 
 
-def _list(pipeline: beam.Pipeline, run: Run) -> tuple[PCollection, PCollection]:
-    """Return a ref for every image, and the counts of all that was listed.
+def _list(
+    pipeline: beam.Pipeline, run: Run
+) -> tuple[PCollection, PCollection, PCollection]:
+    """Return a ref for every image, the counts of all that was listed, and the shards.
 
     Files of images are looked into in parallel.
     """
@@ -110,7 +118,8 @@ def _list(pipeline: beam.Pipeline, run: Run) -> tuple[PCollection, PCollection]:
     members = (
         listed[SHARDS]
         | "Spread shards" >> beam.Reshuffle()
-        | "List shards" >> beam.ParDo(ListShard()).with_outputs(LISTED, main="images")
+        | "List shards"
+        >> beam.ParDo(ListShard()).with_outputs(LISTED, TALLIES, main="images")
     )
     named = (listed.images, members.images) | "Named" >> beam.Flatten()
     counted = [listed[LISTED], members[LISTED]]
@@ -123,27 +132,33 @@ def _list(pipeline: beam.Pipeline, run: Run) -> tuple[PCollection, PCollection]:
         | "Listed" >> beam.Flatten()
         | "Add listing counts" >> beam.CombineGlobally(add_listing_counts)
     )
-    return named, counts
+    shards = members[TALLIES] | "Add tallies" >> beam.CombineGlobally(add_tallies)
+    return named, counts, shards
 
 
-def _plan(pipeline: beam.Pipeline, named: PCollection, run: Run) -> DoOutputsTuple:
-    """Divide the inputs: `to_score`, `KEPT` for rows taken over, and `COUNTS`."""
-    shards = plan_shard_count(run.previous)
-    every_shard = pipeline | "Every plan shard" >> beam.Create(
-        [(shard, None) for shard in range(shards)] if run.previous else []
+def _plan(
+    pipeline: beam.Pipeline, named: PCollection, shards: PCollection, run: Run
+) -> tuple[PCollection, PCollection, PCollection]:
+    """Divide the inputs: those to be scored, rows taken over, and counts of all."""
+    parts = plan_shard_count(run.previous)
+    every_part = pipeline | "Every plan shard" >> beam.Create(
+        [(part, None) for part in range(parts)] if run.previous else []
     )
     journal = (
         pipeline
         | "Journal" >> beam.Create([journal_folder(run)])
         | "List journal" >> beam.FlatMap(list_journal)
         | "Spread journal" >> beam.Reshuffle()
-        | "Read journal" >> beam.FlatMap(read_journal, shard_count=shards)
+        | "Read journal"
+        >> beam.FlatMap(
+            read_journal, shard_count=parts, with_digest=run.asked.verify_content
+        )
     )
-    return (
+    planned = (
         (
-            named | "Key by plan shard" >> beam.Map(_with_plan_shard, shards),
+            named | "Key by plan shard" >> beam.Map(_with_plan_shard, parts),
             journal,
-            every_shard,
+            every_part,
         )
         | "Inputs and journal" >> beam.Flatten()
         | "Group by plan shard" >> beam.GroupByKey()
@@ -152,11 +167,22 @@ def _plan(pipeline: beam.Pipeline, named: PCollection, run: Run) -> DoOutputsTup
             PlanShard(
                 previous=run.previous,
                 retry_failed=run.asked.retry_failed,
-                vanished=run.asked.vanished,
+                vanished=run.limits.vanished,
+                verify_content=run.asked.verify_content,
                 progress_folder=run.progress_folder,
-            )
-        ).with_outputs(KEPT, COUNTS, main="to_score")
+            ),
+            AsSingleton(shards),
+        ).with_outputs(KEPT, TO_CHECK, COUNTS, main="to_score")
     )
+    counts = planned[COUNTS] | "Add counts" >> beam.CombineGlobally(add_counts)
+    if not run.asked.verify_content:
+        return planned.to_score, planned[KEPT], counts
+    content = planned[TO_CHECK] | "Verify content" >> VerifyContent(
+        max_file_bytes=run.asked.max_file_bytes, progress_folder=run.progress_folder
+    )
+    to_score = (planned.to_score, content[CHANGED]) | "To score" >> beam.Flatten()
+    kept = (planned[KEPT], content.unchanged) | "Kept" >> beam.Flatten()
+    return to_score, kept, counts
 
 
 def _with_plan_shard(ref: ImageRef, shard_count: int) -> tuple[int, ImageRef]:
@@ -173,7 +199,10 @@ def _publish(
     run: Run,
     summaries: list,
     listing: ListingCounts,
-    counts: PlanCounts,
+    planned: PlanCounts,
+    shards: ShardTally,
     rows: int,
 ) -> Manifest:
-    return publish_run(summaries, listing=listing, planned=counts, rows=rows, run=run)
+    return publish_run(
+        summaries, listing=listing, planned=planned, shards=shards, rows=rows, run=run
+    )

@@ -41,7 +41,7 @@ class Gather(beam.PTransform):
         return (alone, together) | "To fetch" >> beam.Flatten()
 
 
-def _piece(ref: ImageRef) -> tuple[_Piece, int] | None:
+def piece_of(ref: ImageRef) -> tuple[_Piece, int] | None:
     """Return what must be read as a whole for an image, and its place in that."""
     if ref.part is None or ref.listed is None or ref.refusal is not None:
         return None
@@ -53,12 +53,12 @@ def _piece(ref: ImageRef) -> tuple[_Piece, int] | None:
 
 
 def _alone(ref: ImageRef) -> Iterator[RefGroup]:
-    if _piece(ref) is None:
+    if piece_of(ref) is None:
         yield RefGroup(refs=(ref,))
 
 
 def _keyed(ref: ImageRef) -> Iterator[tuple[_Piece, tuple[int, ImageRef]]]:
-    piece = _piece(ref)
+    piece = piece_of(ref)
     if piece is not None:
         key, place = piece
         yield key, (place, ref)

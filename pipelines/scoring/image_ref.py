@@ -22,6 +22,7 @@ class ImageRef:
         to that.
       part: Which part of that file the image is; None means all of it.
       refusal: Why the image must not be opened, with a detail; None if it may be.
+      failed_before: Whether the ledger as last published has it as failed.
     """
 
     uri: str
@@ -31,6 +32,7 @@ class ImageRef:
     listed: StoredObject | None = None
     part: Part | None = None
     refusal: tuple[Failure, str] | None = None
+    failed_before: bool = False
 
     @property
     def size_bytes(self) -> int | None:
@@ -41,7 +43,12 @@ class ImageRef:
 
     def row(self) -> LedgerRow:
         """Return the ledger row of this input with all that is known so far."""
-        row = LedgerRow(uri=self.uri, key=self.key, carried=self.carried)
+        row = LedgerRow(
+            uri=self.uri,
+            key=self.key,
+            carried=self.carried,
+            failed_before=self.failed_before,
+        )
         if self.listed:
             row = with_object(row, self.listed)
         return dataclasses.replace(row, size_bytes=self.size_bytes)

@@ -16,9 +16,11 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.ledger.folder import LedgerFolderError
+from pipelines.ledger.folder import LedgerFolderError, read_upgraded
+from pipelines.scoring.failure_budget import FailureBudgetError
+from pipelines.scoring.first_images import first_images_of
 from pipelines.scoring.plan import JournalEntry
-from pipelines.scoring.previous_state import KNOWN_COLUMNS, KnownRow
+from pipelines.scoring.previous_state import known_columns, known_rows
 from pipelines.scoring.run import Run
 from pipelines.storage import StorageError, join, storage_for
 from schemas.ledger import LedgerRow, rows_to_table, shard_of
@@ -64,15 +66,17 @@ def list_journal(folder: str) -> Iterator[str]:
             yield found.uri
 
 
-def read_journal(uri: str, *, shard_count: int) -> Iterator[tuple[int, JournalEntry]]:
+def read_journal(
+    uri: str, *, shard_count: int, with_digest: bool = False
+) -> Iterator[tuple[int, JournalEntry]]:
     """Yield what planning needs to know of a journal file's rows, by plan shard.
 
     Raises:
       LedgerFolderError: If the file is gone.
     """
-    for row in read_journal_table(uri, KNOWN_COLUMNS).to_pylist():
-        name = row.pop("uri")
-        entry = JournalEntry(uri=name, journal=uri, row=KnownRow(**row))
+    table = read_journal_table(uri, known_columns(with_digest=with_digest))
+    for name, row in known_rows(table).items():
+        entry = JournalEntry(uri=name, journal=uri, row=row)
         yield shard_of(name, shard_count), entry
 
 
@@ -89,7 +93,7 @@ def read_journal_table(uri: str, columns: list[str] | None = None) -> pa.Table:
         raise LedgerFolderError(
             f"{error}; if another run has published meanwhile, run again"
         ) from error
-    return pq.read_table(pa.BufferReader(data), columns=columns)
+    return read_upgraded(data, uri, columns)
 
 
 def drop_journal(run: Run) -> None:
@@ -99,10 +103,18 @@ def drop_journal(run: Run) -> None:
 
 
 class JournalRows(beam.DoFn):
-    """`write_journal` every 200 rows or 30 seconds; all rows pass through."""
+    """`write_journal` every 200 rows or 30 seconds; all rows pass through.
+
+    Raises `FailureBudgetError`, with all rows written, as `FirstImages` does.
+    """
 
     def __init__(self, run: Run):
         self._run = run
+
+    def setup(self):
+        """Take up the process's count of the run's first images."""
+        rate = self._run.limits.max_failure_rate
+        self._first_images = first_images_of(self._run.id, rate)
 
     def start_bundle(self):
         """Start with no rows waiting."""
@@ -117,6 +129,11 @@ class JournalRows(beam.DoFn):
         waited = time.monotonic() - self._waiting_since
         if len(self._rows) >= _ROWS or waited >= _SECONDS:
             self.finish_bundle()
+        try:
+            self._first_images.add(row)
+        except FailureBudgetError:
+            self.finish_bundle()
+            raise
         yield row
 
     def finish_bundle(self):

@@ -11,7 +11,6 @@ from pipelines.scoring.journal import read_journal_table
 from pipelines.scoring.plan import KeptRow
 from pipelines.scoring.previous_state import previous_files
 from pipelines.scoring.run import Run
-from schemas.ledger import COLUMNS_SINCE_VERSION_3
 
 
 def read_kept_rows(
@@ -64,6 +63,11 @@ def _renewed(
         "key": pa.array([row.key for row in rows], pa.string()),
         "vanished": pa.repeat(pa.scalar(False), len(rows)),
     }
+    if any(row.generation for row in rows):
+        stored = table.column("generation").to_pylist()
+        pairs = zip(rows, stored, strict=True)
+        generations = [row.generation or known for row, known in pairs]
+        columns["generation"] = pa.array(generations, pa.string())
     for index, field in enumerate(run.carried):
         values = [row.carried[index] for row in rows]
         columns[field.name] = pa.array(values, field.type)
@@ -91,15 +95,7 @@ def _with_columns(
     columns: Mapping[str, pa.ChunkedArray | pa.Array],
     schema: pa.Schema,
 ) -> pa.Table:
-    """Return `table` in the form of `schema`, some of its columns replaced.
-
-    A column that ledgers of an older version do not have is null.
-    """
-    older = {
-        name: pa.nulls(table.num_rows, schema.field(name).type)
-        for name in COLUMNS_SINCE_VERSION_3 - set(table.schema.names)
-    }
-    columns = {**older, **columns}
+    """Return `table` in the form of `schema`, some of its columns replaced."""
     arrays = [
         columns[field.name]
         if field.name in columns

@@ -15,14 +15,17 @@ from pipelines.scoring.choice import PatternsMet
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input
 from pipelines.scoring.inputs import list_input
+from pipelines.scoring.lost_shards import LostShard, ShardTally
 from pipelines.scoring.run import Run
-from pipelines.scoring.shards.list_shard import list_shard
+from pipelines.scoring.shards.list_shard import claimed_images, list_shard
 from pipelines.scoring.shards.shard import Shard
+from schemas.failures import Failure
 from schemas.left_out import LeftOut, LeftOutTally, add_left_out
 from schemas.manifest import CountsError
 
 SHARDS = "shards"
 LISTED = "listed"
+TALLIES = "tallies"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +47,11 @@ class ListingCounts:
     listed_shards: int = 0
     left_out: tuple[LeftOut, ...] = ()
     met: frozenset[str] = frozenset()
+
+    @property
+    def refs(self) -> int:
+        """Images that go on to be planned, repeats included."""
+        return self.named - sum(one.count for one in self.left_out)
 
 
 def add_listing_counts(counts: Iterable[ListingCounts]) -> ListingCounts:
@@ -103,13 +111,20 @@ class ListInput(beam.DoFn):
 
 
 class ListShard(beam.DoFn):
-    """`list_shard`: image refs, and at the end one count as `LISTED`."""
+    """`list_shard`: image refs, and at the end one count as `LISTED`.
+
+    Whether the shard is whole goes to `TALLIES`.
+    """
 
     def process(
         self, element: Shard
-    ) -> Iterator[ImageRef | TaggedOutput[Literal["listed"], ListingCounts]]:
+    ) -> Iterator[
+        ImageRef
+        | TaggedOutput[Literal["listed"], ListingCounts]
+        | TaggedOutput[Literal["tallies"], ShardTally]
+    ]:
         """Emit the images of one shard."""
-        refs = 0
+        refs, lost = 0, None
         left_out, met = LeftOutTally(), PatternsMet()
         for named in list_shard(element):
             if isinstance(named, LeftOut):
@@ -118,8 +133,11 @@ class ListShard(beam.DoFn):
                 met = named
             else:
                 refs += 1
+                if named.uri == element.uri and named.refusal:
+                    lost, _ = named.refusal
                 yield named
         yield TaggedOutput(LISTED, counts_of(refs, left_out, met, listed_shards=1))
+        yield TaggedOutput(TALLIES, _tally(element, refs, lost))
 
 
 def counts_of(
@@ -141,3 +159,18 @@ def counts_of(
         left_out=told,
         met=met.patterns,
     )
+
+
+def _tally(shard: Shard, refs: int, lost: Failure | None) -> ShardTally:
+    """Return what became of one shard; the last ref of a lost one stands for it."""
+    number = shard.source.number
+    if lost is None:
+        return ShardTally(whole={number: 1}, images={number: refs})
+    one = LostShard(
+        uri=shard.uri,
+        source=number,
+        failure=lost,
+        images=refs - 1,
+        holds=claimed_images(shard),
+    )
+    return ShardTally(lost=(one,))

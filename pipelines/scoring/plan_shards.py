@@ -1,14 +1,18 @@
 """Plan, the step: what an inputs' shard meets in the ledger, read and decided upon."""
 
-from collections.abc import Iterable, Iterator
+import random
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from apache_beam.pvalue import TaggedOutput
 
 from pipelines.dofns import BundleDoFn
+from pipelines.scoring.first_images import FIRST_IMAGES
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.look_up import look_up_known
+from pipelines.scoring.lost_shards import ShardTally
 from pipelines.scoring.plan import (
+    ContentCheck,
     JournalEntry,
     KeptRow,
     PlanCounts,
@@ -16,16 +20,12 @@ from pipelines.scoring.plan import (
     Vanished,
     plan_shard,
 )
-from pipelines.scoring.previous_state import (
-    KnownRow,
-    PreviousState,
-    count_known_rows,
-    read_known_rows,
-)
+from pipelines.scoring.previous_state import PreviousState, read_known_rows
 from pipelines.scoring.progress import ProgressCounter
 
 KEPT = "kept"
 COUNTS = "counts"
+TO_CHECK = "to_check"
 _FIRST_PLAN_SHARDS = 64
 _SORTED_TOGETHER = 4096
 
@@ -36,14 +36,12 @@ def plan_shard_count(previous: PreviousState | None) -> int:
 
 
 class PlanShard(BundleDoFn):
-    """`plan_shard` for every shard; refs to score go on in sorted runs.
+    """`plan_shard` for every shard; refs to score go on as `in_order` has them.
 
-    The embedded engine deals what it gets to its workers in turn, so that of files of
-    nearly one size each gets one, the largest first, and they end together.
-
-    Kept rows go to the output `KEPT`, a `PlanCounts` to `COUNTS`: it is counted from
-    what arrives here, so that inputs which get lost on their way do not pass for
-    repeats, nor rows that do for dropped ones, when the run checks its counts.
+    Kept rows go to the output `KEPT`, images whose content decides to `TO_CHECK`, and a
+    `PlanCounts` to `COUNTS`: it is counted from what arrives here, so that inputs which
+    get lost on their way do not pass for repeats, nor rows that do for dropped ones,
+    when the run checks its counts.
     """
 
     def __init__(
@@ -52,11 +50,14 @@ class PlanShard(BundleDoFn):
         previous: PreviousState | None,
         retry_failed: RetryFailed,
         vanished: Vanished,
+        verify_content: bool = False,
         progress_folder: str | None,
     ):
         self._previous = previous
+        self._is_reusable = previous is not None and previous.is_reusable
         self._retry_failed = retry_failed
-        self._vanished = vanished
+        self._vanished = vanished if self._is_reusable else Vanished.DROP
+        self._verify_content = verify_content
         self._progress_folder = progress_folder
 
     def setup(self):
@@ -66,12 +67,16 @@ class PlanShard(BundleDoFn):
     def start_bundle(self):
         """Start with no refs waiting to be sorted."""
         self._to_score: list[ImageRef] = []
+        self._is_first = True
 
     def process(
-        self, element: tuple[int, Iterable[ImageRef | JournalEntry | None]]
+        self,
+        element: tuple[int, Iterable[ImageRef | JournalEntry | None]],
+        shards: ShardTally,
     ) -> Iterator[
         ImageRef
         | TaggedOutput[Literal["kept"], KeptRow]
+        | TaggedOutput[Literal["to_check"], ContentCheck]
         | TaggedOutput[Literal["counts"], PlanCounts]
     ]:
         """Emit the refs to score and, tagged, the kept rows and the counts.
@@ -79,6 +84,7 @@ class PlanShard(BundleDoFn):
         Args:
           element: A shard and what falls into it. None stands for nothing: it makes
             sure that shards are visited of which every input has vanished.
+          shards: The files of images that were listed.
         """
         shard, values = element
         refs: list[ImageRef] = []
@@ -88,17 +94,26 @@ class PlanShard(BundleDoFn):
                 refs.append(value)
             elif value is not None:
                 journal.append(value)
-        known = self._read_known_rows(shard, is_named=bool(refs))
+        known = (
+            read_known_rows(self._previous, shard, with_digest=self._verify_content)
+            if self._previous
+            else {}
+        )
+        may_hold = {entry.uri for entry in journal}
+        may_hold |= known.keys() if self._is_reusable else set()
         decision = plan_shard(
-            look_up_known(refs, known.keys() | {entry.uri for entry in journal}),
+            look_up_known(refs, may_hold),
             journal,
             known,
-            published=count_known_rows(self._previous, shard),
             retry_failed=self._retry_failed,
             vanished=self._vanished,
+            verify_content=self._verify_content,
+            lost={one.uri for one in shards.lost},
         )
         for row in decision.kept:
             yield TaggedOutput(KEPT, row)
+        for check in decision.to_check:
+            yield TaggedOutput(TO_CHECK, check)
         yield TaggedOutput(COUNTS, decision.counts)
         self._progress.plan(len(decision.to_score))
         self._to_score += decision.to_score
@@ -106,15 +121,29 @@ class PlanShard(BundleDoFn):
             yield from self.drain()
 
     def drain(self) -> Iterator[ImageRef]:
-        """Yield the refs still waiting, the largest first."""
+        """Yield the refs still waiting."""
         refs, self._to_score = self._to_score, []
-        yield from sorted(refs, key=_size_bytes, reverse=True)
+        yield from in_order(refs, has_sample=self._is_first)
+        self._is_first = False
 
-    def _read_known_rows(self, shard: int, *, is_named: bool) -> dict[str, KnownRow]:
-        """Read the shard of the ledger, unless it is dropped as a whole."""
-        if self._previous and (is_named or self._vanished is Vanished.MARK):
-            return read_known_rows(self._previous, shard)
-        return {}
+
+def in_order(refs: Sequence[ImageRef], *, has_sample: bool) -> list[ImageRef]:
+    """Return refs in the order in which they are best scored: the largest first.
+
+    The embedded engine deals what it gets to its workers in turn, so that of files of
+    nearly one size each gets one, the largest first, and they end together.
+
+    Args:
+      refs: The refs.
+      has_sample: Whether, of many, a part that chance chooses goes before all others:
+        what becomes of the first images then tells what becomes of all.
+    """
+    refs = list(refs)
+    first = 0
+    if has_sample and len(refs) > FIRST_IMAGES:
+        random.Random(len(refs)).shuffle(refs)
+        first = max(2 * FIRST_IMAGES, len(refs) // 4)
+    return [*refs[:first], *sorted(refs[first:], key=_size_bytes, reverse=True)]
 
 
 def _size_bytes(ref: ImageRef) -> int:

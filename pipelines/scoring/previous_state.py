@@ -1,36 +1,78 @@
 """The ledger as last published, and what it knows of its rows."""
 
+import contextlib
 import dataclasses
 
-from pipelines.ledger.folder import read_ledger_file
+import pyarrow as pa
+
+from pipelines.ledger.folder import LedgerFolderError, read_ledger_file
 from schemas.manifest import LedgerFile
 
-KNOWN_COLUMNS = ["uri", "generation", "size_bytes", "status", "transient"]
+_DECIDING = ("uri", "generation", "size_bytes", "status", "transient")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PreviousState:
-    """The ledger as last published, by the same models and settings.
+    """The ledger as last published.
 
     Attributes:
       ledger: The ledger's folder.
       shard_count: Shards that its rows are divided into by their URIs.
       files: One for each shard that has rows.
+      vanished: Rows in them whose photos were no longer named even then.
+      is_reusable: Whether the same models and settings made it, so that rows of it can
+        be taken over.
     """
 
     ledger: str
     shard_count: int
     files: tuple[LedgerFile, ...]
+    vanished: int = 0
+    is_reusable: bool = True
+
+    @property
+    def rows(self) -> int:
+        """All its rows."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def named(self) -> int:
+        """Its rows of photos that its run's inputs named."""
+        return self.rows - self.vanished
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class KnownRow:
-    """What decides whether a row of the ledger still holds."""
+    """What decides whether a row of the ledger still holds.
+
+    Attributes:
+      generation: Of the file that was read; None of a row that never holds.
+      size_bytes: Size of the image.
+      status: Scored or failed.
+      transient: Whether trying again may help.
+      sha256: Digest of the image; None where it is not asked for.
+    """
 
     generation: str | None
     size_bytes: int | None
     status: str
     transient: bool | None
+    sha256: str | None = None
+
+
+def known_columns(*, with_digest: bool = False) -> list[str]:
+    """Return the columns that `KnownRow` is made of, the URI first."""
+    return [*_DECIDING, "sha256"] if with_digest else [*_DECIDING]
+
+
+def known_rows(table: pa.Table) -> dict[str, KnownRow]:
+    """Return the rows of a table of `known_columns` by URI."""
+    names = table.schema.names[1:]
+    uris, *columns = (column.to_pylist() for column in table.columns)
+    return {
+        uri: KnownRow(**dict(zip(names, values, strict=True)))
+        for uri, *values in zip(uris, *columns, strict=True)
+    }
 
 
 def previous_files(
@@ -41,27 +83,33 @@ def previous_files(
     return [f for f in previous.files if f.shard % common == shard % common]
 
 
-def count_known_rows(previous: PreviousState | None, shard: int) -> int:
-    """Return how many rows `read_known_rows` would give, without reading them."""
-    if previous is None:
-        return 0
-    files = previous_files(previous, shard, previous.shard_count)
-    return sum(file.rows for file in files)
+def read_known_rows(
+    previous: PreviousState, shard: int, *, with_digest: bool = False
+) -> dict[str, KnownRow]:
+    """Return the rows of one shard of the ledger by URI.
 
+    Those of a ledger that is not reusable never hold, but tell what was published and
+    what has failed; a file of it that is damaged tells nothing, as it is replaced.
 
-def read_known_rows(previous: PreviousState, shard: int) -> dict[str, KnownRow]:
-    """Return the rows of one shard of the ledger by URI."""
-    known = {}
+    Raises:
+      LedgerFolderError: If a file of a reusable ledger is missing or damaged.
+    """
+    known: dict[str, KnownRow] = {}
     for file in previous_files(previous, shard, previous.shard_count):
-        table = read_ledger_file(previous.ledger, file, KNOWN_COLUMNS)
-        columns = (table.column(name).to_pylist() for name in KNOWN_COLUMNS)
-        for uri, generation, size_bytes, status, transient in zip(
-            *columns, strict=True
-        ):
-            known[uri] = KnownRow(
-                generation=generation,
-                size_bytes=size_bytes,
-                status=status,
-                transient=transient,
-            )
+        if previous.is_reusable:
+            columns = known_columns(with_digest=with_digest)
+            known |= known_rows(read_ledger_file(previous.ledger, file, columns))
+        else:
+            with contextlib.suppress(LedgerFolderError):
+                known |= _rows_to_replace(previous, file)
     return known
+
+
+def _rows_to_replace(previous: PreviousState, file: LedgerFile) -> dict[str, KnownRow]:
+    table = read_ledger_file(previous.ledger, file, ["uri", "status"])
+    never_holds = {"generation": None, "size_bytes": None, "transient": None}
+    uris, statuses = (column.to_pylist() for column in table.columns)
+    return {
+        uri: KnownRow(status=status, **never_holds)
+        for uri, status in zip(uris, statuses, strict=True)
+    }

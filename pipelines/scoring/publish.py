@@ -10,16 +10,16 @@ from pipelines.ledger.folder import (
     read_manifest,
 )
 from pipelines.scoring.asked import asked_of
+from pipelines.scoring.failure_budget import require_within_budget
 from pipelines.scoring.journal import drop_journal
 from pipelines.scoring.listing import ListingCounts, require_whole_listing
-from pipelines.scoring.plan import PlanCounts, Vanished
+from pipelines.scoring.lost_shards import ShardTally, lost_images
+from pipelines.scoring.plan import PlanCounts
 from pipelines.scoring.run import Run
 from pipelines.scoring.score_quantiles import score_quantiles
 from pipelines.scoring.write import ShardSummary, shard_count_for
-from schemas.errors import MusiqError
 from schemas.manifest import Counts, CountsError, Manifest
 
-_BUDGET_IMAGES = 100
 _VERSIONED_PACKAGES = (
     "musiq",
     "apache-beam",
@@ -32,37 +32,8 @@ _VERSIONED_PACKAGES = (
 )
 
 
-class FailureBudgetError(MusiqError):
-    """Too many images failed for the rest to be trusted."""
-
-
-def require_within_budget(tried: int, failures: Counter[str], run: Run) -> None:
-    """Refuse to publish a run in which too many images failed.
-
-    Few images say little, so runs of fewer than 100 always pass. Rows from the journal
-    count too: running again must not publish what was refused.
-
-    Args:
-      tried: Images of this run and of the unfinished runs that it goes on with.
-      failures: Failed images among them, by failure class.
-      run: The run.
-
-    Raises:
-      FailureBudgetError: With the rate and the commonest failures.
-    """
-    failed = failures.total()
-    if tried < _BUDGET_IMAGES or failed <= run.asked.max_failure_rate * tried:
-        return
-    common = ", ".join(f"{count} {name}" for name, count in failures.most_common(3))
-    raise FailureBudgetError(
-        f"{failed} of {tried} images failed ({common}), more than --max_failure_rate "
-        f"{run.asked.max_failure_rate:g} allows, so nothing was published; the rows "
-        f"are kept in {run.output}/runs/{run.id}"
-    )
-
-
-def require_known_rows(planned: PlanCounts, vanished: int, run: Run) -> None:
-    """Refuse to publish if rows of the ledger got lost instead of being dropped.
+def require_marked_rows(planned: PlanCounts, vanished: int, run: Run) -> None:
+    """Refuse to publish if vanished rows of the ledger got lost instead of marked.
 
     Args:
       planned: What planning met.
@@ -70,16 +41,13 @@ def require_known_rows(planned: PlanCounts, vanished: int, run: Run) -> None:
       run: The run.
 
     Raises:
-      CountsError: If planning did not meet all rows, or not all rows were marked.
+      CountsError: If not all rows that were to be marked were.
     """
-    files = run.previous.files if run.previous else ()
-    published = sum(file.rows for file in files)
-    marked = planned.vanished if run.asked.vanished is Vanished.MARK else 0
-    if (planned.published, vanished) != (published, marked):
+    marked = planned.vanished if run.marks_vanished else 0
+    if vanished != marked:
         raise CountsError(
-            "the counts do not add up, so nothing was published: planning met "
-            f"{planned.published} of the ledger's {published} rows, and {vanished} of "
-            f"{marked} rows were marked as vanished"
+            "the counts do not add up, so nothing was published: "
+            f"{vanished} of {marked} rows were marked as vanished"
         )
 
 
@@ -96,6 +64,7 @@ def publish_run(
     *,
     listing: ListingCounts,
     planned: PlanCounts,
+    shards: ShardTally,
     rows: int,
     run: Run,
 ) -> Manifest:
@@ -105,6 +74,7 @@ def publish_run(
       summaries: All shards of the run.
       listing: What the listing met, counted there and then.
       planned: What planning met.
+      shards: The files of images that were listed.
       rows: Rows that planning foresaw: distinct inputs and marked vanished ones.
       run: The run.
 
@@ -118,11 +88,12 @@ def publish_run(
     """
     vanished = sum(summary.vanished for summary in summaries)
     require_whole_listing(listing, run)
-    require_known_rows(planned, vanished, run)
+    require_marked_rows(planned, vanished, run)
     require_within_budget(
         sum(summary.unpublished for summary in summaries),
         _total(summary.unpublished_failures for summary in summaries),
         run,
+        lost=lost_images(shards, planned),
     )
     counts = Counts(
         named=listing.named,

@@ -8,8 +8,9 @@ import pyarrow as pa
 
 from musiq_core.config import ModelConfig
 from musiq_core.images.preparation import PreparationConfig
-from pipelines.scoring.config import ScoringConfig
+from pipelines.scoring.config import ScoringConfig, Vanished
 from pipelines.scoring.input import Input
+from pipelines.scoring.limits import Limits, limits_of
 from pipelines.scoring.previous_state import PreviousState
 from schemas.ledger import LedgerModel, ledger_schema
 from schemas.model_card import ModelCard
@@ -45,7 +46,7 @@ class Run:
       inputs: What to score.
       models: Scoring models, in the order of the ledger's columns.
       carried: Columns carried from the inputs to the ledger.
-      previous: The ledger as last published, if its rows can be kept.
+      previous: The ledger as last published, if it was.
       progress_folder: Local folder for live counts; None on other machines' workers.
       engine: Options of the engine that the user gave, by name.
     """
@@ -72,6 +73,17 @@ class Run:
     def ledger_models(self) -> tuple[LedgerModel, ...]:
         """The models as the ledger's columns show them."""
         return tuple(model.columns for model in self.models)
+
+    @property
+    def limits(self) -> Limits:
+        """How the ledger may change."""
+        return limits_of(self.asked)
+
+    @property
+    def marks_vanished(self) -> bool:
+        """Whether rows of vanished photos stay; they cannot if all is scored again."""
+        can_keep = self.previous is not None and self.previous.is_reusable
+        return can_keep and self.limits.vanished is Vanished.MARK
 
     @property
     def preparation(self) -> PreparationConfig:

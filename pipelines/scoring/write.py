@@ -30,7 +30,8 @@ class ShardSummary:
       kept: Rows of listed inputs taken over from the ledger as last published, or from
         a journal.
       vanished: Rows taken over from the ledger whose inputs are no longer named.
-      unpublished: Rows that no state of the ledger had before: new or journalled.
+      unpublished: Rows that no state of the ledger had before, new or journalled, but
+        for those of images that the last state has as failed.
       unpublished_failures: Failed rows among those, by failure class.
       failures: All failed rows of the shard by failure class.
       samples: All scores of each model, thinned out evenly if there are many.
@@ -77,7 +78,11 @@ def write_shard(
     rows = list(rows)
     new = [row for row in rows if isinstance(row, LedgerRow)]
     kept = [row for row in rows if isinstance(row, KeptRow)]
-    unpublished = {row.uri for row in new} | {row.uri for row in kept if row.journal}
+    unpublished = {
+        row.uri
+        for row in rows
+        if (isinstance(row, LedgerRow) or row.journal) and not row.failed_before
+    }
     table = rows_to_table(
         new,
         carried=run.carried,

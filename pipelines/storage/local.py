@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from pipelines.storage.contract import SkippedLink, StoredObject, require_size
 from pipelines.storage.errors import ObjectRefused, StorageError
+from pipelines.storage.file_generation import file_generation, is_same_time
 from pipelines.storage.folders.walk import Links, walk
 from pipelines.storage.uris import path_of_uri, uri_of_path
 from schemas.failures import Failure
@@ -31,7 +32,7 @@ _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 
 
 class LocalStorage:
-    """Files of this machine; the generation of a file is its time of change in ns."""
+    """Files of this machine."""
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield all below a folder by name; links to folders are not followed."""
@@ -77,7 +78,7 @@ class LocalStorage:
                 require_size(found, max_bytes)
                 data = file.read(found.size_bytes + 1)
                 after = _object(path, os.fstat(file.fileno()))
-        if len(data) != found.size_bytes or after != found:
+        if len(data) != found.size_bytes or not _is_unwritten(after, found):
             raise ObjectRefused(
                 Failure.CHANGED, "the file changed while it was read", uri
             )
@@ -91,7 +92,11 @@ class LocalStorage:
                 _require_unchanged(_object(path, os.fstat(file.fileno())), listed)
                 file.seek(start)
                 data = file.read(end - start)
-                _require_unchanged(_object(path, os.fstat(file.fileno())), listed)
+                after = _object(path, os.fstat(file.fileno()))
+        if not _is_unwritten(after, listed):
+            raise ObjectRefused(
+                Failure.CHANGED, "the file changed while it was read", listed.uri
+            )
         return data
 
     def open_read(self, uri: str) -> BinaryIO:
@@ -162,6 +167,12 @@ def _require_unchanged(found: StoredObject, listed: StoredObject) -> None:
         )
 
 
+def _is_unwritten(after: StoredObject, before: StoredObject) -> bool:
+    """Whether an open file has the bytes that it had, whatever became of its name."""
+    is_same = is_same_time(before.generation, after.generation)
+    return is_same and after.size_bytes == before.size_bytes
+
+
 class _NotRegular(OSError):
     """A pipe, device, socket or folder stands where a file is needed."""
 
@@ -192,7 +203,7 @@ def _object(path: bytes, status: os.stat_result) -> StoredObject:
     return StoredObject(
         uri=uri_of_path(path),
         size_bytes=status.st_size,
-        generation=str(status.st_mtime_ns),
+        generation=file_generation(status),
         modified_at=modified_at.replace(microsecond=nanoseconds // 1000),
     )
 

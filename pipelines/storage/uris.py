@@ -18,6 +18,11 @@ def scheme_of(uri: str) -> str:
     return match[1].lower() if match else ""
 
 
+def is_local(uri: str) -> bool:
+    """Whether a URI names a file of this machine."""
+    return scheme_of(uri) not in _OBJECT_STORES
+
+
 def join(folder: str, name: str) -> str:
     """Return the URI of `name`, a relative path with slashes, below a folder."""
     return f"{folder.rstrip('/')}/{name}"

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipelines.ledger.folder import LedgerFolderError
 from pipelines.ledger.reader import LedgerReader
-from schemas.ledger import COLUMNS_SINCE_VERSION_3, RESERVED_COLUMNS, Status, shard_of
+from schemas.ledger import RESERVED_COLUMNS, Status, shard_of
 from schemas.manifest import LedgerFile
 
 
@@ -56,8 +56,7 @@ def _problems_of(
     table: pa.Table, file: LedgerFile, ledger: LedgerReader
 ) -> Iterator[str]:
     """Yield what is wrong with one file of the right digest."""
-    expected = RESERVED_COLUMNS - COLUMNS_SINCE_VERSION_3
-    missing = sorted(expected - set(table.schema.names))
+    missing = sorted(RESERVED_COLUMNS - set(table.schema.names))
     missing += [n for n in _score_columns(ledger) if n not in table.schema.names]
     if missing:
         yield f"it has no column {', '.join(missing)}"

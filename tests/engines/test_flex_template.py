@@ -45,7 +45,7 @@ def test_the_metadata_is_that_of_the_commands_arguments():
 def test_every_flag_is_a_parameter_or_means_this_machine():
     names = {flag.name for flag in SCORE.flags}
     local = {flag.name for flag in SCORE.flags if flag.is_local}
-    assert local == {"json", "workers"}
+    assert local == {"json", "verify_content", "workers"}
     assert {p.name for p in score_parameters()} == names - local
 
 
@@ -72,6 +72,7 @@ def test_dataflow_takes_the_metadata():
         ("max_pixels", ["1", "67108864"], ["0", "-1", "1e6", "many"]),
         ("decode_timeout_seconds", ["10", "0.5", "10.0"], ["0", "-1", "", "ten"]),
         ("max_failure_rate", ["0", "0.05", "1", "1.0"], ["1.5", "-0.1", "5%"]),
+        ("max_vanished_rate", ["0", "0.2", "1", "1.0"], ["1.5", "-0.1", "20%"]),
         ("rescore", ["true", "false"], ["yes", "1", ""]),
         ("max_num_workers", ["20"], ["0", "x"]),
         ("dataflow_service_options",

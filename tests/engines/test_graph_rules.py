@@ -131,6 +131,7 @@ def test_refs_are_spread_over_workers_before_files_are_fetched(run):
         for collection in t.outputs.values()
         if not t.subtransforms
     }
-    [read] = by_name["Fetch"].inputs.values()
+    sources = by_name["Fetch"].inputs.items()
+    [read] = [name for tag, name in sources if "side_input" not in tag]
     chain = [name for name in producers.values()]
     assert producers[read].startswith("Reshuffle/"), chain

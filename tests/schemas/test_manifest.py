@@ -74,7 +74,13 @@ def test_vanished_rows_are_counted_besides_the_listed_inputs():
     [
         (b"", "no JSON object"),
         (b"[]", "no JSON object"),
-        (b'{"format": "musiq-manifest/7"}', "'musiq-manifest/7' is not"),
+        (
+            b'{"format": "musiq-manifest/7"}',
+            "'musiq-manifest/7' is newer than musiq-manifest/2, which this musiq "
+            "reads: install a newer musiq",
+        ),
+        (b'{"format": "their-manifest/1"}', "'their-manifest/1' is no format of a"),
+        (b'{"format": 1}', "1 is no format of a manifest"),
         (b'{"format": "musiq-manifest/1"}', "damaged manifest"),
         (MANIFEST.to_json()[:-40], "no JSON object"),
         (MANIFEST.to_json().replace(b'"scored": 3', b'"scored": 2'), "do not add up"),

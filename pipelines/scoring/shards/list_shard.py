@@ -79,6 +79,15 @@ def shard_fields(shard: Shard) -> tuple[pa.Field, ...] | None:
         return None
 
 
+def claimed_images(shard: Shard) -> int | None:
+    """Return how many images a damaged shard says it holds; None if it does not say."""
+    try:
+        with open_shard(shard.listed or _look_at(shard.uri)) as file:
+            return shard.format.claimed_images(shard, file)
+    except (ImageFailure, StorageError):
+        return None
+
+
 @refusals_as_failures()
 def _look_at(uri: str) -> StoredObject:
     """Return what the store says of a shard that a list names.

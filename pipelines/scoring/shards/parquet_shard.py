@@ -45,6 +45,12 @@ class ParquetFormat(ShardFormat[ParquetPart]):
             for theirs, ours in carried_columns(schema, column).items()
         )
 
+    def claimed_images(self, shard: Shard, file: BinaryIO) -> int | None:
+        """Return the number of rows, which the footer of a file with images says."""
+        parquet = _open(file)
+        column = find_image_column(parquet.schema_arrow, shard.source.image_column)
+        return parquet.metadata.num_rows if column else None
+
     def list(
         self, shard: Shard, found: StoredObject, file: BinaryIO
     ) -> Iterator[ImageRef]:

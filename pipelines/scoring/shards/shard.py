@@ -40,6 +40,14 @@ class ShardFormat(abc.ABC, Generic[PartType]):
         """
         return ()
 
+    def claimed_images(self, shard: "Shard", file: BinaryIO) -> int | None:
+        """Return how many images a file says it holds; None if it does not say.
+
+        Raises:
+          ImageFailure: If that cannot be read.
+        """
+        return None
+
     @abc.abstractmethod
     def list(
         self, shard: "Shard", found: StoredObject, file: BinaryIO

@@ -21,19 +21,28 @@ def steps():
     return {transform.unique_name: transform for transform in transforms}
 
 
+def inputs(step, *, side: bool = False) -> list[str]:
+    """What goes through a step, or what it must know of before."""
+    named = step.inputs.items()
+    return [name for tag, name in named if ("side_input" in tag) == side]
+
+
 def test_no_bytes_and_no_patches_cross_a_shuffle(steps):
     for name in CHAIN:
         assert steps[name].spec.urn == PAR_DO
-        assert len(steps[name].inputs) == 1
+        assert len(inputs(steps[name])) == 1
     for before, after in itertools.pairwise(CHAIN):
         made = list(steps[before].outputs.values())
-        assert list(steps[after].inputs.values()) == made
+        assert inputs(steps[after]) == made
 
 
 def test_refs_are_spread_before_they_are_fetched(steps):
-    assert list(steps["Reshuffle"].outputs.values()) == list(
-        steps["Fetch"].inputs.values()
-    )
+    assert list(steps["Reshuffle"].outputs.values()) == inputs(steps["Fetch"])
+
+
+def test_nothing_is_fetched_before_the_plan_is_checked(steps):
+    checked = list(steps["Check"].outputs.values())
+    assert inputs(steps["Fetch"], side=True) == checked
 
 
 def test_every_step_has_a_name_for_people(steps):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.plan import (
+    ContentCheck,
     JournalEntry,
     KeptRow,
     PlanCounts,
@@ -47,18 +48,15 @@ def known(ref: ImageRef, **changes) -> dict[str, KnownRow]:
 
 
 def decide(refs, rows=None, journal=(), **settings) -> ShardDecision:
-    rows = rows or {}
     told = {"retry_failed": RetryFailed.TRANSIENT, "vanished": Vanished.DROP}
-    return plan_shard(
-        refs, journal, rows, **({"published": len(rows)} | told | settings)
-    )
+    return plan_shard(refs, journal, rows or {}, **(told | settings))
 
 
 def plan(ref, rows, retry=RetryFailed.TRANSIENT):
     """What becomes of one input: itself if it is scored, else its row."""
     decision = decide([ref], rows, retry_failed=retry)
     [planned] = [*decision.to_score, *decision.kept]
-    return planned
+    return dataclasses.replace(planned, failed_before=False)
 
 
 def test_an_unchanged_file_keeps_its_row_with_the_inputs_new_columns(ref):
@@ -68,24 +66,24 @@ def test_an_unchanged_file_keeps_its_row_with_the_inputs_new_columns(ref):
 
 def test_an_input_of_which_nothing_is_known_is_scored(ref):
     unlisted = dataclasses.replace(ref, listed=None)
-    assert plan(unlisted, known(ref)) is unlisted
+    assert plan(unlisted, known(ref)) == unlisted
 
 
 def test_new_and_changed_files_are_scored(ref):
-    assert plan(ref, {}) is ref
-    assert plan(ref, known(ref, generation="1")) is ref
-    assert plan(ref, known(ref, size_bytes=1)) is ref
+    assert plan(ref, {}) == ref
+    assert plan(ref, known(ref, generation="1")) == ref
+    assert plan(ref, known(ref, size_bytes=1)) == ref
     gone = dataclasses.replace(ref, uri=f"{ref.uri}x", listed=None)
-    assert plan(gone, {gone.uri: known(ref)[ref.uri]}) is gone
+    assert plan(gone, {gone.uri: known(ref)[ref.uri]}) == gone
 
 
 def test_an_image_in_a_shard_is_compared_by_its_own_size_if_that_is_known(ref):
     member = dataclasses.replace(ref, part=TarPart(start=512, size_bytes=2))
-    assert plan(member, known(ref)) is member
+    assert plan(member, known(ref)) == member
     assert isinstance(plan(member, known(ref, size_bytes=2)), KeptRow)
     row = dataclasses.replace(ref, part=ParquetPart(row_group=0, row=1, column="jpg"))
     assert isinstance(plan(row, known(ref, size_bytes=99)), KeptRow)
-    assert plan(row, known(ref, generation="1")) is row
+    assert plan(row, known(ref, generation="1")) == row
 
 
 @pytest.mark.parametrize(
@@ -105,7 +103,7 @@ def test_failed_rows_are_tried_again_as_told(ref, retry, transient, is_kept):
 def test_refused_names_are_not_looked_at(ref):
     refusal = (Failure.FORBIDDEN_URI, "no")
     refused = dataclasses.replace(ref, refusal=refusal)
-    assert plan(refused, known(ref)) is refused
+    assert plan(refused, known(ref)) == refused
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9)), unique=True))
@@ -117,7 +115,9 @@ def test_of_repeats_the_first_named_counts_whatever_the_order(named):
     assert planned.keys() == {uri for uri, _ in named}
     for uri, ref in planned.items():
         assert ref.order[1] == min(n for u, n in named if u == uri)
-    assert decision.counts == PlanCounts(repeats=len(named) - len(planned))
+    assert decision.counts == PlanCounts(
+        named=len(planned), repeats=len(named) - len(planned), untried=len(planned)
+    )
 
 
 def entry(ref, journal: str, **changes) -> JournalEntry:
@@ -171,17 +171,108 @@ def test_rows_of_journals_do_not_vanish():
     never_published = JournalEntry(uri="x", journal="j", row=ROW)
     decision = decide([], {"a": ROW}, [never_published], vanished=Vanished.MARK)
     assert decision.kept == [KeptRow(uri="a", is_vanished=True)]
-    assert decision.counts == PlanCounts(published=1, vanished=1)
-
-
-def test_rows_that_were_not_read_because_all_are_dropped_are_counted():
-    decision = decide([], {}, published=7)
-    assert decision.counts == PlanCounts(published=7, vanished=7)
-    assert decision.kept == []
+    assert decision.counts == PlanCounts(published=1, vanished=1, examples=("a",))
 
 
 def test_counts_of_shards_add_up():
-    one = PlanCounts(repeats=1, published=2, vanished=3)
-    assert add_counts([one, PlanCounts(), one]) == PlanCounts(
-        repeats=2, published=4, vanished=6
+    one = PlanCounts(
+        named=1,
+        repeats=2,
+        untried=3,
+        published=4,
+        vanished=5,
+        examples=("a", "b"),
+        held={"s": 1},
+        vanished_from={"s": 2, "t": 1},
+        failed_before=frozenset("s"),
     )
+    other = PlanCounts(examples=("c",), held={"u": 7}, failed_before=frozenset("u"))
+    assert add_counts([other, one, one]) == PlanCounts(
+        named=2,
+        repeats=4,
+        untried=6,
+        published=8,
+        vanished=10,
+        examples=("c", "a"),
+        held={"s": 2, "u": 7},
+        vanished_from={"s": 4, "t": 2},
+        failed_before=frozenset("su"),
+    )
+    assert add_counts([]) == PlanCounts()
+
+
+LOST = ["/s/0.tar", "/s/1#.tar"]
+
+
+def test_a_failed_image_is_tried_anew_only_once_it_is_replaced(ref):
+    [again] = decide([ref], known(ref, status="failed", transient=True)).to_score
+    assert again.failed_before
+    assert again.row().failed_before
+    for rows in (
+        {},
+        known(ref, status="scored", generation="1"),
+        known(ref, status="failed", generation="1"),
+    ):
+        decision = decide([ref], rows)
+        assert not decision.to_score[0].failed_before
+        assert decision.counts.untried == 1
+    missing = dataclasses.replace(ref, listed=None)
+    rows = known(ref, status="failed", generation=None)
+    assert decide([missing], rows).to_score[0].failed_before
+
+
+def test_rows_from_a_journal_count_as_tried_now_but_for_known_failures(ref):
+    rows = known(ref, status="failed", transient=False)
+    journalled = entry(ref, "j", status="failed", transient=False)
+    new, old = decide([ref], {}, [journalled]), decide([ref], rows, [journalled])
+    assert (new.counts.untried, old.counts.untried) == (1, 0)
+    assert [row.failed_before for row in (*new.kept, *old.kept)] == [False, True]
+    assert decide([ref], known(ref)).counts.untried == 0
+
+
+def test_what_a_lost_file_of_images_held_is_counted():
+    members = [f"/s/0.tar#{name}" for name in "abc"] + ["/s/1#.tar#d", "/s/1", "x"]
+    rows = dict.fromkeys(members, ROW)
+    counts = decide([unlisted("/s/0.tar#a")], rows, lost=LOST).counts
+    assert counts.held == {"/s/0.tar": 3, "/s/1#.tar": 1}
+    assert counts.vanished_from == {"/s/0.tar": 2, "/s/1#.tar": 1}
+    assert decide([], rows).counts.held == {}
+
+
+def test_a_file_of_images_that_was_lost_before_is_known_as_such():
+    rows = {LOST[0]: dataclasses.replace(ROW, status="failed")}
+    refs = [unlisted(uri) for uri in LOST]
+    assert decide(refs, rows, lost=LOST).counts.failed_before == {LOST[0]}
+
+
+def check_of(ref, rows, **settings):
+    decision = decide([ref], rows, verify_content=True, **settings)
+    [planned] = [*decision.to_score, *decision.to_check, *decision.kept]
+    return planned
+
+
+def test_with_verify_content_the_digest_of_a_local_file_decides(ref):
+    check = check_of(ref, known(ref, sha256="d"))
+    assert check == ContentCheck(
+        ref=ref, row=KeptRow(uri=ref.uri, key="a.jpg", carried=("new",)), sha256="d"
+    )
+    time = ref.listed.generation.partition(":")[0]
+    renumbered = check_of(ref, known(ref, sha256="d", generation=f"{time}:1:2"))
+    assert renumbered.row.generation == ref.listed.generation
+    assert check_of(ref, known(ref, sha256=None)) == ref
+    assert check_of(ref, known(ref, sha256="d", generation="1:2:3")) == ref
+    assert check_of(ref, known(ref, sha256="d", size_bytes=1)) == ref
+
+
+def test_generations_of_buckets_are_trusted(ref):
+    listed = dataclasses.replace(ref.listed, uri="gs://b/a", generation="17")
+    stored = dataclasses.replace(ref, uri="gs://b/a", listed=listed)
+    assert isinstance(check_of(stored, known(stored)), KeptRow)
+    assert check_of(stored, known(stored, generation="18")) == stored
+
+
+def test_a_row_of_an_older_ledger_holds_by_size_and_time_and_is_renewed(ref):
+    time = ref.listed.generation.partition(":")[0]
+    kept = plan(ref, known(ref, generation=time))
+    assert kept.generation == ref.listed.generation
+    assert plan(ref, known(ref, generation=time, size_bytes=1)) == ref

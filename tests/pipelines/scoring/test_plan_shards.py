@@ -1,5 +1,6 @@
 """Planning as a step: what it reads, emits and sorts."""
 
+import dataclasses
 import datetime
 import hashlib
 import random
@@ -9,10 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.ledger.folder import LedgerFolderError
 from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.lost_shards import ShardTally
 from pipelines.scoring.plan import PlanCounts, RetryFailed, Vanished
-from pipelines.scoring.plan_shards import COUNTS, KEPT, PlanShard
-from pipelines.scoring.previous_state import PreviousState, previous_files
+from pipelines.scoring.plan_shards import COUNTS, KEPT, PlanShard, in_order
+from pipelines.scoring.previous_state import (
+    PreviousState,
+    previous_files,
+    read_known_rows,
+)
 from pipelines.scoring.shards.tar_shard import TarPart
 from schemas.ledger import LedgerRow, rows_to_table, shard_of
 from schemas.manifest import LedgerFile
@@ -62,7 +69,7 @@ def new_step(previous, vanished) -> PlanShard:
 def planned(previous, vanished, shard) -> list:
     """What a shard that no input falls into gives."""
     step = new_step(previous, vanished)
-    found = list(step.process((shard, [None])))
+    found = emitted(step, shard, [None])
     return [*found, *(late.value for late in step.finish_bundle())]
 
 
@@ -71,36 +78,73 @@ def sized(size: int) -> ImageRef:
     return ImageRef(uri=str(size), key="", order=(0, 0), part=part)
 
 
-def test_refs_of_many_shards_go_on_the_largest_first():
+def emitted(step, shard, values) -> list:
+    return list(step.process((shard, values), ShardTally()))
+
+
+def test_refs_of_many_shards_go_on_the_largest_first_after_a_sample():
     step = new_step(None, Vanished.DROP)
     sizes = random.Random(0).sample(range(20_000), 10_000)
     refs = [sized(size) for size in sizes]
     planned = []
     for shard in range(1000):
-        planned += step.process((shard, refs[shard::1000]))
+        planned += emitted(step, shard, refs[shard::1000])
     early = [ref.size_bytes for ref in planned if isinstance(ref, ImageRef)]
     late = [windowed.value.size_bytes for windowed in step.finish_bundle()]
     assert late
     assert sorted(early + late) == sorted(sizes)
-    for some in (early[:4100], early[4100:8200], late):
+    for some in (early[2000:4100], early[4100:8200], late):
         assert some == sorted(some, reverse=True)
+
+
+@pytest.mark.parametrize("count", [1001, 3000, 20_000])
+def test_the_first_of_many_tell_what_becomes_of_all(count):
+    """The largest 4 % are broken; of the first thousand, about as many."""
+    refs = [sized(size) for size in range(count)]
+    found = in_order(refs, has_sample=True)
+    assert sorted(ref.size_bytes for ref in found) == list(range(count))
+    broken = sum(ref.size_bytes >= 0.96 * count for ref in found[:1000])
+    assert 20 <= broken <= 60
+    first = [ref.size_bytes for ref in in_order(refs, has_sample=False)]
+    assert first == sorted(first, reverse=True)
+
+
+def test_few_refs_go_on_the_largest_first():
+    found = in_order([sized(size) for size in range(1000)], has_sample=True)
+    assert [ref.size_bytes for ref in found] == list(range(1000))[::-1]
 
 
 def test_a_shard_that_no_input_falls_into_is_all_vanished(previous):
     for file in previous.files:
         *kept, counts = planned(previous, Vanished.MARK, file.shard)
         assert counts.tag == COUNTS
-        assert counts.value == PlanCounts(published=file.rows, vanished=file.rows)
+        assert counts.value.published == counts.value.vanished == file.rows
+        assert len(counts.value.examples) == 2
         assert len(kept) == file.rows
         assert all(row.tag == KEPT and row.value.is_vanished for row in kept)
         assert {shard_of(row.value.uri, 2) for row in kept} == {file.shard}
+        [dropped] = planned(previous, Vanished.DROP, file.shard)
+        assert dropped.value == counts.value
 
 
-def test_a_shard_to_be_dropped_as_a_whole_is_not_read(previous, tmp_path):
+def test_rows_of_other_models_are_counted_but_never_kept(previous):
+    other = dataclasses.replace(previous, is_reusable=False)
     for file in previous.files:
-        (tmp_path / file.path).unlink()
-        [counts] = planned(previous, Vanished.DROP, file.shard)
-        assert counts.value == PlanCounts(published=file.rows, vanished=file.rows)
+        step = new_step(other, Vanished.MARK)
+        uris = read_known_rows(other, file.shard).keys()
+        named, *_ = refs = [ImageRef(uri=uri, key=uri, order=(0, 0)) for uri in uris]
+        [counts] = emitted(step, file.shard, refs[:1])
+        assert counts.value.vanished == file.rows - 1
+        assert [late.value for late in step.finish_bundle()] == [named]
+
+
+def test_a_damaged_file_of_a_ledger_that_is_replaced_stops_nothing(previous, tmp_path):
+    (tmp_path / previous.files[0].path).unlink()
+    with pytest.raises(LedgerFolderError, match="the ledger is incomplete"):
+        planned(previous, Vanished.DROP, previous.files[0].shard)
+    other = dataclasses.replace(previous, is_reusable=False)
+    [counts] = planned(other, Vanished.DROP, previous.files[0].shard)
+    assert counts.value == PlanCounts()
 
 
 @given(SHARD_COUNTS, SHARD_COUNTS, st.text())
