@@ -8,6 +8,8 @@ on the way out; no image bytes and no patches ever do.
 import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton, DoOutputsTuple, PCollection
 
+from pipelines.scoring.carried.columns import unite_layouts
+from pipelines.scoring.carried.layout import add_layouts
 from pipelines.scoring.fetch import FetchImage
 from pipelines.scoring.gather import Gather
 from pipelines.scoring.image_ref import ImageRef
@@ -18,6 +20,7 @@ from pipelines.scoring.journal import (
     read_journal,
 )
 from pipelines.scoring.listing import (
+    LAYOUTS,
     LISTED,
     SHARDS,
     ListingCounts,
@@ -46,8 +49,8 @@ def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
     Returns:
       The published manifest, one element.
     """
-    named, listing = _list(pipeline, run)
-    planned = _plan(pipeline, named, run)
+    named, listing, columns = _list(pipeline, run)
+    planned = _plan(pipeline, named, columns, run)
     row_count = (
         (planned.to_score, planned[KEPT])
         | "Planned rows" >> beam.Flatten()
@@ -80,7 +83,12 @@ def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
         | "All rows" >> beam.Flatten()
         | "Key by shard" >> beam.Map(_with_shard, AsSingleton(row_count), run)
         | "Group by shard" >> beam.GroupByKey()
-        | "Write" >> beam.ParDo(WriteShard(run), AsSingleton(row_count))
+        | "Write"
+        >> beam.ParDo(
+            WriteShard(run),
+            AsSingleton(row_count),
+            AsSingleton(columns),  # pyright: ignore[reportArgumentType]
+        )
     )
     return (
         pipeline
@@ -96,31 +104,48 @@ def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
     )
 
 
-def _list(pipeline: beam.Pipeline, run: Run) -> tuple[PCollection, PCollection]:
-    """Return a ref for every image, and the counts of all that was listed.
+def _list(
+    pipeline: beam.Pipeline, run: Run
+) -> tuple[PCollection, PCollection, PCollection]:
+    """Return a ref for every image, the counts of all, and the carried columns.
 
     Files of images are looked into in parallel.
     """
     listed = (
         pipeline
         | "Inputs" >> beam.Create(list(run.inputs))
-        | "List" >> beam.ParDo(ListInput()).with_outputs(SHARDS, LISTED, main="images")
+        | "List"
+        >> beam.ParDo(ListInput()).with_outputs(SHARDS, LISTED, LAYOUTS, main="images")
     )
     members = (
         listed[SHARDS]
         | "Spread shards" >> beam.Reshuffle()
-        | "List shards" >> beam.ParDo(ListShard()).with_outputs(LISTED, main="images")
+        | "List shards"
+        >> beam.ParDo(ListShard()).with_outputs(LISTED, LAYOUTS, main="images")
     )
     counts = (
         (listed[LISTED], members[LISTED])
         | "Listed" >> beam.Flatten()
         | "Add listing counts" >> beam.CombineGlobally(add_listing_counts)
     )
-    return (listed.images, members.images) | "Named" >> beam.Flatten(), counts
+    columns = (
+        (listed[LAYOUTS], members[LAYOUTS])
+        | "Layouts" >> beam.Flatten()
+        | "Add layouts" >> beam.CombineGlobally(add_layouts)
+        | "Unite layouts" >> beam.Map(unite_layouts)
+    )
+    images = (listed.images, members.images) | "Named" >> beam.Flatten()
+    return images, counts, columns
 
 
-def _plan(pipeline: beam.Pipeline, named: PCollection, run: Run) -> DoOutputsTuple:
-    """Divide the inputs: `to_score`, `KEPT` for rows taken over, and `COUNTS`."""
+def _plan(
+    pipeline: beam.Pipeline, named: PCollection, columns: PCollection, run: Run
+) -> DoOutputsTuple:
+    """Divide the inputs: `to_score`, `KEPT` for rows taken over, and `COUNTS`.
+
+    It waits for the carried columns: what is wrong with them is told before anything
+    is scored.
+    """
     shards = plan_shard_count(run.previous)
     every_shard = pipeline | "Every plan shard" >> beam.Create(
         [(shard, None) for shard in range(shards)] if run.previous else []
@@ -147,7 +172,8 @@ def _plan(pipeline: beam.Pipeline, named: PCollection, run: Run) -> DoOutputsTup
                 retry_failed=run.asked.retry_failed,
                 vanished=run.asked.vanished,
                 progress_folder=run.progress_folder,
-            )
+            ),
+            AsSingleton(columns),  # pyright: ignore[reportArgumentType]
         ).with_outputs(KEPT, COUNTS, main="to_score")
     )
 

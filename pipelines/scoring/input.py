@@ -3,8 +3,6 @@
 import dataclasses
 import enum
 
-import pyarrow as pa
-
 from schemas.errors import MusiqError
 
 
@@ -35,8 +33,6 @@ class Input:
       kind: How its images are found.
       uri_column: The manifest's column that names the images.
       image_column: Column or feature that holds images; None means the usual names.
-      carried: The other columns, of a manifest or of the files of images.
-      carried_names: Names of the carried columns of all inputs together, in order.
       buckets: Buckets that a list may name.
     """
 
@@ -45,6 +41,4 @@ class Input:
     kind: InputKind
     uri_column: str = "uri"
     image_column: str | None = None
-    carried: tuple[pa.Field, ...] = ()
-    carried_names: tuple[str, ...] = ()
     buckets: frozenset[str] = frozenset()

@@ -11,6 +11,7 @@ from typing import Literal
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
+from pipelines.scoring.carried.layout import FoundLayout, first_of_each
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input
 from pipelines.scoring.inputs import list_input
@@ -21,6 +22,7 @@ from schemas.manifest import CountsError
 
 SHARDS = "shards"
 LISTED = "listed"
+LAYOUTS = "layouts"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +69,10 @@ def require_whole_listing(listing: ListingCounts, run: Run) -> None:
 
 
 class ListInput(beam.DoFn):
-    """`list_input`: image refs, `SHARDS`, and at the end one count as `LISTED`."""
+    """`list_input`: image refs and `SHARDS`.
+
+    At the end come one count as `LISTED`, and `LAYOUTS` of what the refs carry.
+    """
 
     def process(
         self, element: Input
@@ -75,29 +80,43 @@ class ListInput(beam.DoFn):
         ImageRef
         | TaggedOutput[Literal["shards"], Shard]
         | TaggedOutput[Literal["listed"], ListingCounts]
+        | TaggedOutput[Literal["layouts"], tuple[FoundLayout, ...]]
     ]:
         """Emit what one input names."""
         images = shards = 0
+        layouts: list[FoundLayout] = []
         for named in list_input(element):
             if isinstance(named, Shard):
                 shards += 1
                 yield TaggedOutput(SHARDS, named)
+            elif isinstance(named, FoundLayout):
+                layouts.append(named)
             else:
                 images += 1
                 yield named
         counts = ListingCounts(images=images, inputs=1, shards=shards)
         yield TaggedOutput(LISTED, counts)
+        yield TaggedOutput(LAYOUTS, first_of_each(layouts))
 
 
 class ListShard(beam.DoFn):
-    """`list_shard`: image refs, and at the end one count as `LISTED`."""
+    """`list_shard`: image refs, and at the end one count as `LISTED`, and `LAYOUTS`."""
 
     def process(
         self, element: Shard
-    ) -> Iterator[ImageRef | TaggedOutput[Literal["listed"], ListingCounts]]:
+    ) -> Iterator[
+        ImageRef
+        | TaggedOutput[Literal["listed"], ListingCounts]
+        | TaggedOutput[Literal["layouts"], tuple[FoundLayout, ...]]
+    ]:
         """Emit the images of one shard."""
         images = 0
-        for ref in list_shard(element):
-            images += 1
-            yield ref
+        layouts: list[FoundLayout] = []
+        for named in list_shard(element):
+            if isinstance(named, FoundLayout):
+                layouts.append(named)
+            else:
+                images += 1
+                yield named
         yield TaggedOutput(LISTED, ListingCounts(images=images, listed_shards=1))
+        yield TaggedOutput(LAYOUTS, first_of_each(layouts))

@@ -17,7 +17,8 @@ class KeptRow:
     Attributes:
       uri: The input.
       key: Its name as the input gives it; empty if it vanished.
-      carried: Values of the carried columns; empty if it vanished.
+      carried: Values of the carried columns that its layout has.
+      layout: Digest of what those are; empty if nothing is carried, or it vanished.
       journal: The journal file that holds the row; None means the ledger.
       is_vanished: Whether no input names it any more; its row stays as it was.
     """
@@ -25,6 +26,7 @@ class KeptRow:
     uri: str
     key: str = ""
     carried: tuple[Any, ...] = ()
+    layout: str = ""
     journal: str | None = None
     is_vanished: bool = False
 
@@ -138,7 +140,11 @@ def _kept_row(
     for row, journal in rows:
         if still_holds(row, ref, retry_failed):
             return KeptRow(
-                uri=ref.uri, key=ref.key, carried=ref.carried, journal=journal
+                uri=ref.uri,
+                key=ref.key,
+                carried=ref.carried,
+                layout=ref.layout,
+                journal=journal,
             )
     return None
 

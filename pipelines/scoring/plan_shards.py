@@ -6,6 +6,7 @@ from typing import Literal
 from apache_beam.pvalue import TaggedOutput
 
 from pipelines.dofns import BundleDoFn
+from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.look_up import look_up_known
 from pipelines.scoring.plan import (
@@ -68,7 +69,9 @@ class PlanShard(BundleDoFn):
         self._to_score: list[ImageRef] = []
 
     def process(
-        self, element: tuple[int, Iterable[ImageRef | JournalEntry | None]]
+        self,
+        element: tuple[int, Iterable[ImageRef | JournalEntry | None]],
+        columns: CarriedColumns,
     ) -> Iterator[
         ImageRef
         | TaggedOutput[Literal["kept"], KeptRow]
@@ -79,6 +82,7 @@ class PlanShard(BundleDoFn):
         Args:
           element: A shard and what falls into it. None stands for nothing: it makes
             sure that shards are visited of which every input has vanished.
+          columns: Only waited for: nothing is scored before they are known.
         """
         shard, values = element
         refs: list[ImageRef] = []

@@ -1,9 +1,9 @@
 """List: what an input names becomes image refs and shards, streamed in order."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from pipelines.scoring.allowed_buckets import require_allowed
+from pipelines.scoring.carried.layout import NOTHING, Carried, FoundLayout
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input, InputKind
 from pipelines.scoring.inputs.manifests import named_images
@@ -16,12 +16,13 @@ from pipelines.storage.uris import without_secrets
 from schemas.failures import ImageFailure
 
 
-def list_input(one: Input) -> Iterator[ImageRef | Shard]:
+def list_input(one: Input) -> Iterator[ImageRef | Shard | FoundLayout]:
     """Yield what one input names, repeats included, in a fixed order.
 
     A shard stands for the images in it, which `list_shard` lists. What a glob, a list
     or a manifest names is a shard if its name, or the glob's, ends as those of shards
-    do. In a folder, every file is an image.
+    do. In a folder, every file is an image. The layouts of what refs carry come before
+    them.
 
     Raises:
       InputError: If a list or manifest turns out to be damaged.
@@ -59,9 +60,13 @@ def _list_numbered(one: Input) -> Iterator[ImageRef | Shard]:
         yield _ref(one, uri, key=key, place=place, pattern=one.uri)
 
 
-def _list_named(one: Input) -> Iterator[ImageRef | Shard]:
+def _list_named(one: Input) -> Iterator[ImageRef | Shard | FoundLayout]:
     folder = one.uri[: one.uri.rfind("/") + 1]
+    layout = NOTHING.layout
     for place, (name, said) in enumerate(named_images(one)):
+        if said.layout is not layout:
+            layout = said.layout
+            yield FoundLayout(layout=layout, order=(one.number, place))
         try:
             with refusals_as_failures():
                 uri = require_allowed(resolve(name, base=folder), one.buckets)
@@ -71,7 +76,8 @@ def _list_named(one: Input) -> Iterator[ImageRef | Shard]:
                 uri=uri,
                 key=uri,
                 order=(one.number, place),
-                carried=tuple(map(said.get, one.carried_names)),
+                carried=said.values,
+                layout=layout.digest,
                 refusal=(failure.failure, failure.detail),
             )
         else:
@@ -85,7 +91,7 @@ def _ref(
     key: str,
     place: int,
     pattern: str,
-    said: dict[str, Any] | None = None,
+    said: Carried = NOTHING,
     listed: StoredObject | None = None,
 ) -> ImageRef | Shard:
     """Return the ref of a file, or the shard that `pattern` says it is."""
@@ -97,13 +103,14 @@ def _ref(
             format=shard_format,
             order=(one.number, place),
             source=one,
-            said=said or {},
+            said=said,
             listed=listed,
         )
     return ImageRef(
         uri=uri,
         key=key,
         order=(one.number, place),
-        carried=tuple(map((said or {}).get, one.carried_names)),
+        carried=said.values,
+        layout=said.layout.digest,
         listed=listed,
     )

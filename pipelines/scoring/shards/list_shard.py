@@ -2,22 +2,24 @@
 
 from collections.abc import Iterator
 
-import pyarrow as pa
-
+from pipelines.scoring.carried.arrow_types import CannotCarryError
+from pipelines.scoring.carried.layout import FoundLayout
 from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.input import InputError
 from pipelines.scoring.refusals import open_shard, refusals_as_failures
 from pipelines.scoring.shards.shard import Shard
 from pipelines.storage import StorageError, StoredObject, storage_for
 from schemas.failures import ImageFailure
 
 
-def list_shard(shard: Shard) -> Iterator[ImageRef]:
+def list_shard(shard: Shard) -> Iterator[ImageRef | FoundLayout]:
     """Yield the refs of the images in a shard, in its own order, streamed.
 
     A shard that cannot be read, or not to its end, gives one refused ref more, which
-    has the URI of the shard itself.
+    has the URI of the shard itself. Last come the layouts of what the refs carry.
 
     Raises:
+      InputError: If what it says of its images cannot be carried.
       StorageError: If the store fails, or the shard for a reason that may pass: rows of
         its images must not be dropped for that.
     """
@@ -26,6 +28,8 @@ def list_shard(shard: Shard) -> Iterator[ImageRef]:
         found = shard.listed or _look_at(shard.uri)
         with open_shard(found) as file:
             yield from shard.format.list(shard, found, file)
+    except CannotCarryError as error:
+        raise InputError(f"{shard.uri}: {error}") from error
     except ImageFailure as failure:
         if failure.failure.is_transient:
             raise StorageError(
@@ -38,19 +42,7 @@ def list_shard(shard: Shard) -> Iterator[ImageRef]:
             listed=found,
             refusal=(failure.failure, failure.detail),
         )
-
-
-def shard_fields(shard: Shard) -> tuple[pa.Field, ...] | None:
-    """Return the columns that a shard has to offer; None if it cannot be read.
-
-    Raises:
-      StorageError: If the store fails.
-    """
-    try:
-        with open_shard(shard.listed or _look_at(shard.uri)) as file:
-            return shard.format.fields(shard, file)
-    except ImageFailure:
-        return None
+    yield from shard.layouts
 
 
 @refusals_as_failures()

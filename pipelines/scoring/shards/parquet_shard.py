@@ -2,18 +2,26 @@
 
 import contextlib
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.scoring.carried.convert import convert
+from pipelines.scoring.carried.layout import Carried
+from pipelines.scoring.carried.rows import (
+    carry_arrow,
+    plain_column,
+    require_distinct,
+)
+from pipelines.scoring.carried.transport import to_python
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.shards.columns import plain_type, python_values
 from pipelines.scoring.shards.image_column import (
     ImageColumn,
-    carried_columns,
+    carried_fields,
     find_image_column,
 )
 from pipelines.scoring.shards.img2dataset_ledger import is_img2dataset, list_downloaded
@@ -36,21 +44,13 @@ class ParquetFormat(ShardFormat[ParquetPart]):
     names = re.compile(r"\.parquet$", re.IGNORECASE)
     part_type = ParquetPart
 
-    def fields(self, shard: Shard, file: BinaryIO) -> tuple[pa.Field, ...]:
-        """Return the columns that a file's images carry along."""
-        schema = _open(file).schema_arrow
-        column = find_image_column(schema, shard.source.image_column)
-        return tuple(
-            pa.field(ours, plain_type(schema.field(theirs).type))
-            for theirs, ours in carried_columns(schema, column).items()
-        )
-
     def list(
         self, shard: Shard, found: StoredObject, file: BinaryIO
     ) -> Iterator[ImageRef]:
         """Yield one ref a row: `file.parquet#row=17` is the row after 17 others."""
         parquet = _open(file)
         schema = parquet.schema_arrow
+        require_distinct(schema.names)
         column = find_image_column(schema, shard.source.image_column)
         if parquet.metadata.num_rows > found.size_bytes:
             raise ImageFailure(
@@ -61,8 +61,10 @@ class ParquetFormat(ShardFormat[ParquetPart]):
         if column is not None:
             yield from _list_rows(shard, found, parquet, column)
         elif is_img2dataset(schema):
-            rows = _rows(parquet, shard, None, ["key", "status"])
-            yield from list_downloaded(shard, (values for _, _, values in rows))
+            rows = _rows(parquet, None, ["key", "status"])
+            yield from list_downloaded(
+                shard, ((key, status, said) for _, _, (key, status), said in rows)
+            )
         else:
             raise ImageFailure(
                 Failure.UNREADABLE,
@@ -100,15 +102,15 @@ def _list_rows(
     shard: Shard, found: StoredObject, parquet: pq.ParquetFile, column: ImageColumn
 ) -> Iterator[ImageRef]:
     key_paths = [column.key_path] if column.key_path else []
-    for place, (group, row, values) in enumerate(
-        _rows(parquet, shard, column, key_paths)
+    for place, (group, row, keys, carried) in enumerate(
+        _rows(parquet, column, key_paths)
     ):
-        key = values.get(column.key_path or "") or f"{shard.key}#row={place}"
+        key = next(iter(keys), None) or f"{shard.key}#row={place}"
         yield shard.ref(
             place=place,
             name=shard.name_of(f"row={place}"),
             key=key,
-            carried=values,
+            carried=carried,
             listed=found,
             part=ParquetPart(row_group=group, row=row, column=column.bytes_path),
         )
@@ -132,66 +134,49 @@ def _damages() -> Iterator[None]:
 
 
 def _rows(
-    parquet: pq.ParquetFile,
-    shard: Shard,
-    column: ImageColumn | None,
-    paths: Sequence[str],
-) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """Yield row group, place in it, and values of every row.
-
-    Values are those of the shard's own carried columns by their names in the ledger,
-    and those of `paths`, which are columns of text.
-    """
-    types = {field.name: field.type for field in shard.own_fields}
-    carried = {
-        theirs: ours
-        for theirs, ours in carried_columns(parquet.schema_arrow, column).items()
-        if ours in types
-    }
+    parquet: pq.ParquetFile, column: ImageColumn | None, paths: Sequence[str]
+) -> Iterator[tuple[int, int, tuple[str | None, ...], Carried]]:
+    """Yield row group, place in it, texts at `paths` and what is carried, by row."""
+    carried = carried_fields(parquet.schema_arrow, column)
     for group in range(parquet.num_row_groups):
-        if not carried and not paths:
-            count = parquet.metadata.row_group(group).num_rows
-            yield from ((group, row, {}) for row in range(count))
-            continue
         row = 0
-        for batch in _batches(parquet, group, [*carried, *paths]):
+        for batch, count in _batches(parquet, group, [*carried.paths, *paths]):
             columns = {
-                ours: _values(batch.column(theirs), types[ours], theirs)
-                for theirs, ours in carried.items()
+                field.name: plain_column(
+                    field.name, batch.column(field.name), field.type
+                )
+                for field in carried.fields
             }
-            for path in paths:
-                columns[path] = _values(_at(batch, path), pa.string(), path)
-            for index in range(batch.num_rows):
-                values = {name: column[index] for name, column in columns.items()}
-                yield group, row, values
+            said = carry_arrow(columns, count=count, left_out=carried.left_out)
+            texts = [to_python(convert(_at(batch, p), pa.string())) for p in paths]
+            keys = zip(*texts, strict=True) if texts else itertools.repeat((), count)
+            for texts_of_row, carried_of_row in zip(keys, said, strict=True):
+                yield group, row, texts_of_row, carried_of_row
                 row += 1
 
 
 def _batches(
     parquet: pq.ParquetFile, group: int, columns: list[str]
-) -> Iterator[pa.RecordBatch]:
+) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Yield the batches of a row group, and how many rows each has."""
+    count = parquet.metadata.row_group(group).num_rows
+    if not columns:
+        for start in range(0, count, _BATCH_ROWS):
+            yield pa.record_batch({}), min(_BATCH_ROWS, count - start)
+        return
     batches = parquet.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns)
     while True:
         with _damages():
             batch = next(batches, None)
         if batch is None:
             return
-        yield batch
+        yield batch, batch.num_rows
 
 
 def _at(batch: pa.RecordBatch, path: str) -> pa.Array:
     """Return a column, or a field of a column of structs."""
     if path in batch.schema.names:
         return batch.column(path)
-    [inner] = batch.column(path.rpartition(".")[0]).flatten()
-    return inner
-
-
-def _values(column: pa.Array, data_type: pa.DataType, name: str) -> list[Any]:
-    try:
-        return python_values(column, data_type)
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise ImageFailure(
-            Failure.UNREADABLE,
-            f"column {name!r} is {column.type}, which cannot be carried as {data_type}",
-        ) from error
+    outer, _, inner = path.rpartition(".")
+    column = batch.column(outer)
+    return column.flatten()[column.type.get_field_index(inner)]

@@ -6,14 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, ClassVar, Generic, TypeVar
 
-import pyarrow as pa
-
+from pipelines.scoring.carried.layout import NOTHING, Carried
+from pipelines.scoring.carried.layouts import Layouts
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input
 from pipelines.scoring.shards.part import Part
 from pipelines.storage import StoredObject
 from schemas.failures import Failure, ImageFailure
-from schemas.ledger import is_reserved
 
 PartType = TypeVar("PartType", bound=Part)
 
@@ -30,14 +29,6 @@ class ShardFormat(abc.ABC, Generic[PartType]):
 
     names: ClassVar[re.Pattern[str]]
     part_type: ClassVar[type]
-
-    def fields(self, shard: "Shard", file: BinaryIO) -> tuple[pa.Field, ...]:
-        """Return the columns that a shard has to offer to its images' rows.
-
-        Raises:
-          ImageFailure: If it cannot be read.
-        """
-        return ()
 
     @abc.abstractmethod
     def list(
@@ -88,17 +79,21 @@ class Shard:
       format: What kind of file it is.
       order: Input number and place within it.
       source: The input.
-      said: What the list or manifest that names it says, by carried column.
+      said: What the manifest that names it says of it; its images inherit that.
       listed: What a listing said of it; None if a list named it.
+      layouts: What the refs of its images carry.
     """
 
     uri: str
     key: str
     format: ShardFormat[Any]
-    order: tuple[int, int]
+    order: tuple[int, ...]
     source: Input
-    said: dict[str, Any] = dataclasses.field(default_factory=dict)
+    said: Carried = NOTHING
     listed: StoredObject | None = None
+    layouts: Layouts = dataclasses.field(
+        default_factory=Layouts, compare=False, repr=False
+    )
 
     def name_of(self, place: str) -> str:
         """Return the URI of the image at a place, such as `row=17`.
@@ -108,18 +103,13 @@ class Shard:
         column = self.source.image_column
         return f"{self.uri}#{place}" + (f"&column={column}" if column else "")
 
-    @property
-    def own_fields(self) -> list[pa.Field]:
-        """The carried columns that the shard itself is to fill."""
-        return [field for field in self.source.carried if field.name not in self.said]
-
     def ref(
         self,
         *,
         place: int | None,
         name: str,
         key: str,
-        carried: dict[str, Any] | None = None,
+        carried: Carried = NOTHING,
         listed: StoredObject | None = None,
         part: Part | None = None,
         refusal: tuple[Failure, str] | None = None,
@@ -130,26 +120,20 @@ class Shard:
           place: Place in the shard; None stands for the shard as a whole.
           name: The image's URI.
           key: Its key.
-          carried: Values of the shard's own carried columns by name.
+          carried: What the shard says of the image, one of `CarriedRows`.
           listed: The file that holds the image.
           part: Which part of that it is.
           refusal: Why the image must not be opened.
         """
-        values = (carried or {}) | self.said
+        order = self.order if place is None else (*self.order, place)
+        layout, values = self.layouts.add(self.said, carried, order)
         return ImageRef(
             uri=name,
             key=key,
-            order=self.order if place is None else (*self.order, place),
-            carried=tuple(map(values.get, self.source.carried_names)),
+            order=order,
+            carried=values,
+            layout=layout.digest,
             listed=listed,
             part=part,
             refusal=refusal,
         )
-
-
-def carried_name(name: str) -> str:
-    """Return how a shard's column is called in the ledger, which has its own `width`.
-
-    Nobody can be asked to rename what stands in thousands of shards.
-    """
-    return f"input_{name}" if is_reserved(name) else name

@@ -5,15 +5,11 @@ Members whose names are alike up to the first dot belong together: `a/b.jpg` and
 """
 
 import dataclasses
-import io
-import itertools
 import json
 import re
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
-
-import pyarrow as pa
 
 from pipelines.records.tar import (
     MemberKind,
@@ -22,9 +18,11 @@ from pipelines.records.tar import (
     TruncatedTarError,
     find_members,
 )
+from pipelines.scoring.carried.layout import Carried
+from pipelines.scoring.carried.rows import carry_samples
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.shards.part import read_range, require_part_size
-from pipelines.scoring.shards.shard import Shard, ShardFormat, carried_name
+from pipelines.scoring.shards.shard import Shard, ShardFormat
 from pipelines.storage import StoredObject
 from schemas.failures import Failure, ImageFailure
 
@@ -39,8 +37,6 @@ _IMAGE_SUFFIXES = frozenset(
 _NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]*)", re.DOTALL)
 _BYTES = "bytes:"
 _JSON_MAX_BYTES = 1 << 20
-_JSON_MAX_COLUMNS = 200
-_MEMBERS_FOR_FIELDS = 1000
 _IMAGES_AT_ONCE = 1000
 _NOT_READ = {
     MemberKind.LINK: "a link in an archive is not followed",
@@ -97,24 +93,17 @@ class TarFormat(ShardFormat[TarPart]):
     names = re.compile(r"\.(tar|tgz|tar\.(gz|bz2|xz|zst))$", re.IGNORECASE)
     part_type = TarPart
 
-    def fields(self, shard: Shard, file: BinaryIO) -> tuple[pa.Field, ...]:
-        """Return the columns of the first JSON in an archive, all of them text."""
-        size_bytes = file.seek(0, io.SEEK_END)
-        members = named_members(file, size_bytes)
-        for named in itertools.islice(members, _MEMBERS_FOR_FIELDS):
-            if named.is_json and (said := _read_json(file, named.member)):
-                return tuple(pa.field(name, pa.string()) for name in said)
-        return ()
-
     def list(
         self, shard: Shard, found: StoredObject, file: BinaryIO
     ) -> Iterator[ImageRef]:
         """Yield the refs of an archive's images; only headers and JSON are read."""
-        place = 0
-        for images, said in _samples(file, found.size_bytes, bool(shard.own_fields)):
-            for named in images:
-                yield member_ref(shard, found, named, place=place, carried=said)
-                place += 1
+        samples = (
+            (named, said)
+            for images, said in _samples(file, found.size_bytes)
+            for named in images
+        )
+        for place, (named, carried) in enumerate(carry_samples(samples)):
+            yield member_ref(shard, found, named, place=place, carried=carried)
 
     def read(
         self, found: StoredObject, parts: Sequence[TarPart], *, max_bytes: int
@@ -147,7 +136,7 @@ def member_ref(
     named: NamedMember,
     *,
     place: int,
-    carried: dict[str, Any],
+    carried: Carried,
 ) -> ImageRef:
     """Return the ref of an image member, refused if it is no ordinary file.
 
@@ -156,7 +145,7 @@ def member_ref(
       found: The archive.
       named: The member.
       place: Place in the shard.
-      carried: Values of the shard's own columns.
+      carried: What is said of the image.
     """
     member = named.member
     refusal = None
@@ -176,7 +165,7 @@ def member_ref(
 
 
 def _samples(
-    file: BinaryIO, size_bytes: int, is_carried: bool
+    file: BinaryIO, size_bytes: int
 ) -> Iterator[tuple[list[NamedMember], dict[str, Any]]]:
     """Yield the images of every sample and what its JSON says, wherever that lies."""
     key: str | None = None
@@ -191,7 +180,7 @@ def _samples(
                 key = named.key
             if named.is_image:
                 images.append(named)
-            elif is_carried and named.is_json:
+            elif named.is_json:
                 said = _read_json(file, named.member)
     except ImageFailure as failure:
         damage = failure
@@ -226,8 +215,8 @@ def member_name(name: bytes) -> str:
     return text
 
 
-def _read_json(file: BinaryIO, member: TarMember) -> dict[str, str | None]:
-    """Return the values of a JSON object as text; {} if it is none, or too large."""
+def _read_json(file: BinaryIO, member: TarMember) -> dict[str, Any]:
+    """Return the values of a JSON object; {} if it is none, or too large."""
     if member.size_bytes > _JSON_MAX_BYTES:
         return {}
     file.seek(member.start)
@@ -235,26 +224,4 @@ def _read_json(file: BinaryIO, member: TarMember) -> dict[str, str | None]:
         values = json.loads(file.read(member.size_bytes))
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(values, dict):
-        return {}
-    return {
-        carried_name(name): _as_text(value)
-        for name, value in itertools.islice(values.items(), _JSON_MAX_COLUMNS)
-        if name and name.isprintable()
-    }
-
-
-def _as_text(value: Any) -> str | None:
-    """Return text as it is, and anything else, or what is not UTF-8, as JSON."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return json.dumps(value)
-        return value
-    try:
-        return json.dumps(value, ensure_ascii=False).encode().decode()
-    except UnicodeEncodeError:
-        return json.dumps(value)
+    return values if isinstance(values, dict) else {}

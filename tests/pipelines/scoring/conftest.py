@@ -1,6 +1,8 @@
 """Resolving and listing inputs, with the images of their shards."""
 
+import pyarrow as pa
 import pytest
+from helpers.carried_rows import carried_table
 
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.inputs import list_input, resolve_inputs
@@ -8,18 +10,33 @@ from pipelines.scoring.shards.list_shard import list_shard
 from pipelines.scoring.shards.shard import Shard
 
 
-def all_refs(*inputs: object, **settings) -> list[ImageRef]:
+def list_all(*inputs: object, **settings) -> list[object]:
     resolved = resolve_inputs(
         [str(one) for one in inputs], **({"uri_column": "uri"} | settings)
     )
-    found = []
+    found: list[object] = []
     for one in resolved:
         for named in list_input(one):
             found += list_shard(named) if isinstance(named, Shard) else [named]
     return found
 
 
+def all_refs(*inputs: object, **settings) -> list[ImageRef]:
+    found = list_all(*inputs, **settings)
+    return [one for one in found if isinstance(one, ImageRef)]
+
+
+def all_carried(*inputs: object, **settings) -> pa.Table:
+    return carried_table(list_all(*inputs, **settings))
+
+
 @pytest.fixture(scope="session")
 def refs():
     """A function from inputs, as a user gives them, to the refs of all images."""
     return all_refs
+
+
+@pytest.fixture(scope="session")
+def carried():
+    """A function from inputs to the ledger's carried columns of all images."""
+    return all_carried

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.plan import PlanCounts, RetryFailed, Vanished
 from pipelines.scoring.plan_shards import COUNTS, KEPT, PlanShard
@@ -17,6 +18,7 @@ from pipelines.scoring.shards.tar_shard import TarPart
 from schemas.ledger import LedgerRow, rows_to_table, shard_of
 from schemas.manifest import LedgerFile
 
+NO_COLUMNS = CarriedColumns()
 SHARD_COUNTS = st.sampled_from([1, 2, 4, 8, 16])
 
 
@@ -28,7 +30,6 @@ def previous(tmp_path):
         uris = [uri for uri in map(str, range(20)) if shard_of(uri, 2) == shard]
         table = rows_to_table(
             [LedgerRow(uri=uri, key=uri, size_bytes=1) for uri in uris],
-            carried=(),
             models=(),
             run_id="run",
             run_started_at=datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
@@ -62,7 +63,7 @@ def new_step(previous, vanished) -> PlanShard:
 def planned(previous, vanished, shard) -> list:
     """What a shard that no input falls into gives."""
     step = new_step(previous, vanished)
-    found = list(step.process((shard, [None])))
+    found = list(step.process((shard, [None]), NO_COLUMNS))
     return [*found, *(late.value for late in step.finish_bundle())]
 
 
@@ -77,7 +78,7 @@ def test_refs_of_many_shards_go_on_the_largest_first():
     refs = [sized(size) for size in sizes]
     planned = []
     for shard in range(1000):
-        planned += step.process((shard, refs[shard::1000]))
+        planned += step.process((shard, refs[shard::1000]), NO_COLUMNS)
     early = [ref.size_bytes for ref in planned if isinstance(ref, ImageRef)]
     late = [windowed.value.size_bytes for windowed in step.finish_bundle()]
     assert late

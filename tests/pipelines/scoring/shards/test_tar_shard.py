@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.scoring.fetch import fetch_image
-from pipelines.scoring.inputs import carried_fields, resolve_inputs
 from pipelines.scoring.shards.tar_shard import member_name
 from schemas.failures import Failure
 
@@ -57,25 +56,31 @@ def test_a_shard_replaced_after_it_was_listed_is_changed(refs_of, tmp_path):
     assert row.failure is Failure.CHANGED
 
 
-def test_the_json_of_a_sample_is_carried_as_text_wherever_it_lies(refs_of, tmp_path):
-    found = refs_of(
+@pytest.fixture
+def carried_of(tmp_path, carried):
+    def carried_of(*members):
+        (tmp_path / "s.tar").write_bytes(tar_of(members))
+        return carried(tmp_path / "s.tar").to_pydict()
+
+    return carried_of
+
+
+def test_the_json_of_a_sample_is_carried_wherever_it_lies(carried_of):
+    found = carried_of(
         ("a.json", b'{"caption": "before", "width": 3, "tags": ["x", "\xc3\xa9"]}'),
         ("a.png", b"1"),
         ("b.png", b"2"),
         ("b.left.png", b"2"),
-        ("b.json", b'{"caption": null, "tags": {"n": 1}, "unknown": 1}'),
+        ("b.json", b'{"caption": null, "tags": {"n": 1}, "later": 1.5}'),
         ("c.png", b"3"),
         ("d.json", b'{"caption": "of no image"}'),
     )
-    [one] = resolve_inputs([str(tmp_path / "s.tar")], uri_column="uri")
-    assert one.carried_names == ("caption", "input_width", "tags")
-    assert {str(field.type) for field in carried_fields([one])} == {"string"}
-    assert [ref.carried for ref in found] == [
-        ("before", "3", '["x", "é"]'),
-        (None, None, '{"n": 1}'),
-        (None, None, '{"n": 1}'),
-        (None, None, None),
-    ]
+    assert found == {
+        "caption": ["before", None, None, None],
+        "input_width": [3, None, None, None],
+        "tags": ['["x", "é"]', '{"n": 1}', '{"n": 1}', None],
+        "later": [None, 1.5, 1.5, None],
+    }
 
 
 @pytest.mark.parametrize(
@@ -86,16 +91,16 @@ def test_the_json_of_a_sample_is_carried_as_text_wherever_it_lies(refs_of, tmp_p
         json.dumps({"a": "x" * 2**20}).encode(),
     ],
 )
-def test_json_that_is_none_carries_nothing_and_costs_no_image(refs_of, data):
-    first, second = refs_of(
+def test_json_that_is_none_carries_nothing_and_costs_no_image(carried_of, data):
+    found = carried_of(
         ("a.json", b'{"a": "1"}'), ("a.png", b"1"), ("b.json", data), ("b.png", b"2")
     )
-    assert (first.carried, second.carried) == (("1",), (None,))
+    assert found == {"a": ["1", None]}
 
 
-def test_half_a_surrogate_pair_in_json_is_written_out(refs_of):
-    [ref] = refs_of(("a.png", b"1"), ("a.json", b'{"a": "\\ud800", "\\udc00": 1}'))
-    assert ref.carried == ('"\\ud800"',)
+def test_half_a_surrogate_pair_in_json_is_written_out(carried_of):
+    found = carried_of(("a.png", b"1"), ("a.json", b'{"a": "\\ud800", "\\udc00": 1}'))
+    assert found == {"a": ['"\\ud800"'], "\\udc00": [1]}
 
 
 def test_what_is_no_image_is_no_input(refs_of):
