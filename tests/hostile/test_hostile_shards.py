@@ -17,7 +17,7 @@ from hostile.seed_pictures import good_png
 from hostile.watched_run import Watched, watch_musiq
 
 from pipelines.records.tfrecord import write_record
-from pipelines.scoring.shards.tar_shard import member_name
+from pipelines.scoring.shards.tar_members import member_name
 from schemas.failures import Failure
 
 GOOD = good_png(1)

@@ -14,7 +14,8 @@ from pipelines.scoring.carried.layout import Carried
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.refusals import open_shard
 from pipelines.scoring.shards.shard import Shard
-from pipelines.scoring.shards.tar_shard import NamedMember, member_ref, named_members
+from pipelines.scoring.shards.tar_members import NamedMember, named_members
+from pipelines.scoring.shards.tar_shard import member_ref
 from pipelines.storage import StoredObject, storage_for
 from schemas.failures import Failure, ImageFailure
 
@@ -52,7 +53,9 @@ def list_downloaded(
             continue
         key = key or ""
         for named in images.get(key, ()):
-            yield member_ref(shard, archive, named, place=place, carried=carried)
+            yield member_ref(
+                shard, archive, named, key=key, place=place, carried=carried
+            )
             place += 1
         if key not in images:
             yield shard.ref(
@@ -93,7 +96,7 @@ def _images_by_key(
         with open_shard(archive) as file:
             for named in named_members(file, archive.size_bytes):
                 if named.is_image:
-                    images.setdefault(named.key, []).append(named)
+                    images.setdefault(named.sample, []).append(named)
     except ImageFailure as failure:
         if failure.failure.is_transient:
             raise

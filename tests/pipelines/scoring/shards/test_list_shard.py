@@ -1,4 +1,3 @@
-import gzip
 import os
 import pickle
 
@@ -116,14 +115,6 @@ def test_empty_shards_name_no_images(refs, tmp_path):
     for name in ("a.tar", "*.tar", "a.tfrecord"):
         with pytest.raises(InputError, match="names no images"):
             refs(tmp_path / name)
-
-
-@pytest.mark.parametrize("suffix", ["tar.gz", "tgz"])
-def test_a_compressed_archive_is_told_with_the_cure(refs, tmp_path, suffix):
-    data = gzip.compress(tar_of([("a.jpg", b"x")]))
-    (tmp_path / f"a.{suffix}").write_bytes(data)
-    with pytest.raises(InputError, match="it is compressed: unpack it"):
-        refs(tmp_path / f"a.{suffix}")
 
 
 def test_a_ref_is_small(refs, shards):
