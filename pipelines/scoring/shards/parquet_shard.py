@@ -2,14 +2,16 @@
 
 import contextlib
 import dataclasses
+import functools
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.scoring.allowed_buckets import require_allowed
 from pipelines.scoring.carried.convert import convert
 from pipelines.scoring.carried.layout import Carried
 from pipelines.scoring.carried.rows import (
@@ -19,15 +21,17 @@ from pipelines.scoring.carried.rows import (
 )
 from pipelines.scoring.carried.transport import to_python
 from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.refusals import refusals_as_failures
 from pipelines.scoring.shards.image_column import (
     ImageColumn,
-    carried_fields,
     find_image_column,
 )
 from pipelines.scoring.shards.img2dataset_ledger import is_img2dataset, list_downloaded
+from pipelines.scoring.shards.parquet_columns import carried_fields
+from pipelines.scoring.shards.parquet_images import HeldImage, held_images, leaf_of
 from pipelines.scoring.shards.parquet_rows import ParquetPart, read_rows
 from pipelines.scoring.shards.shard import Shard, ShardFormat
-from pipelines.storage import StoredObject
+from pipelines.storage import StoredObject, resolve
 from schemas.failures import Failure, ImageFailure
 
 _BATCH_ROWS = 1000
@@ -41,7 +45,7 @@ class ParquetFormat(ShardFormat[ParquetPart]):
     Row groups are compressed as a whole, so images in them cannot be read one by one.
     """
 
-    names = re.compile(r"\.parquet$", re.IGNORECASE)
+    names = re.compile(r"\.(parquet|parq|pq)$", re.IGNORECASE)
     part_type = ParquetPart
 
     def list(
@@ -101,24 +105,77 @@ def holds_images(schema: pa.Schema, image_column: str | None) -> bool:
 def _list_rows(
     shard: Shard, found: StoredObject, parquet: pq.ParquetFile, column: ImageColumn
 ) -> Iterator[ImageRef]:
-    key_paths = [column.key_path] if column.key_path else []
-    for place, (group, row, keys, carried) in enumerate(
-        _rows(parquet, column, key_paths)
+    names = [column.key_path] if column.key_path else []
+    is_downloaded = is_img2dataset(parquet.schema_arrow)
+    leaf = leaf_of(parquet, column.bytes_path)
+    place = itertools.count()
+    held = _held(
+        parquet, column, must_tell_bytes=is_downloaded or column.file_path is not None
+    )
+    for row_number, ((group, row, keys, carried), images) in enumerate(
+        zip(_rows(parquet, column, names), held, strict=True)
     ):
-        key = next(iter(keys), None) or f"{shard.key}#row={place}"
-        yield shard.ref(
-            place=place,
-            name=shard.name_of(f"row={place}"),
-            key=key,
-            carried=carried,
-            listed=found,
-            part=ParquetPart(row_group=group, row=row, column=column.bytes_path),
-        )
+        key = next(iter(keys), None)
+        for image in images:
+            name = f"row={row_number}"
+            if image.item is not None:
+                name += f"&item={image.item}"
+            own_key = (image.file or key) if column.is_list else (key or image.file)
+            ref = functools.partial(
+                shard.ref,
+                place=next(place),
+                key=own_key or f"{shard.key}#{name}",
+                carried=carried,
+            )
+            if image.file and not image.has_bytes:
+                yield _file_beside(shard, image.file, name, ref)
+                continue
+            yield ref(
+                name=shard.name_of(name),
+                listed=found,
+                part=ParquetPart(
+                    row_group=group, row=row, column=leaf, item=image.item
+                ),
+            )
+
+
+def _held(
+    parquet: pq.ParquetFile, column: ImageColumn, *, must_tell_bytes: bool
+) -> Iterator[list[HeldImage]]:
+    for group in range(parquet.num_row_groups):
+        with _damages():
+            yield from held_images(
+                parquet, group, column, must_tell_bytes=must_tell_bytes
+            )
+
+
+def _file_beside(
+    shard: Shard, file: str, place: str, ref: Callable[..., ImageRef]
+) -> ImageRef:
+    """Return the ref of a file that a row names in place of its bytes.
+
+    Like a list, a file in an object store may not name local ones; unlike one, it may
+    only name what lies below its own folder, as it need not be the user's own.
+    """
+    folder = shard.uri[: shard.uri.rfind("/") + 1]
+    try:
+        with refusals_as_failures():
+            uri = require_allowed(resolve(file, base=folder), shard.source.buckets)
+            if not uri.startswith(folder):
+                raise ImageFailure(
+                    Failure.FORBIDDEN_URI, "it leads out of the folder of this file"
+                )
+    except ImageFailure as failure:
+        detail = f"the row has no bytes, and {file!r} is not read: {failure.detail}"
+        return ref(name=shard.name_of(place), refusal=(failure.failure, detail))
+    return ref(name=uri)
 
 
 def _open(file: BinaryIO) -> pq.ParquetFile:
     with _damages():
-        return pq.ParquetFile(file, buffer_size=1 << 20)
+        return pq.ParquetFile(
+            file, buffer_size=1 << 20, page_checksum_verification=True
+        )
 
 
 @contextlib.contextmanager
@@ -140,7 +197,8 @@ def _rows(
     carried = carried_fields(parquet.schema_arrow, column)
     for group in range(parquet.num_row_groups):
         row = 0
-        for batch, count in _batches(parquet, group, [*carried.paths, *paths]):
+        read = list(dict.fromkeys([*carried.paths, *paths]))
+        for batch, count in _batches(parquet, group, read):
             columns = {
                 field.name: plain_column(
                     field.name, batch.column(field.name), field.type
@@ -148,7 +206,7 @@ def _rows(
                 for field in carried.fields
             }
             said = carry_arrow(columns, count=count, left_out=carried.left_out)
-            texts = [to_python(convert(_at(batch, p), pa.string())) for p in paths]
+            texts = [to_python(convert(batch.column(p), pa.string())) for p in paths]
             keys = zip(*texts, strict=True) if texts else itertools.repeat((), count)
             for texts_of_row, carried_of_row in zip(keys, said, strict=True):
                 yield group, row, texts_of_row, carried_of_row
@@ -171,12 +229,3 @@ def _batches(
         if batch is None:
             return
         yield batch, batch.num_rows
-
-
-def _at(batch: pa.RecordBatch, path: str) -> pa.Array:
-    """Return a column, or a field of a column of structs."""
-    if path in batch.schema.names:
-        return batch.column(path)
-    outer, _, inner = path.rpartition(".")
-    column = batch.column(outer)
-    return column.flatten()[column.type.get_field_index(inner)]

@@ -77,6 +77,42 @@ def test_a_column_that_cannot_hold_images_is_told(refs, tmp_path):
         refs(path, image_column="absent")
 
 
+@pytest.mark.parametrize("end", ["parq", "pq", "PQ", "snappy.parquet"])
+def test_parquet_files_have_other_names_too(refs, tmp_path, end):
+    write_hugging_face(tmp_path / f"a.{end}", [b"x"])
+    write_hugging_face(tmp_path / f"b.{end}", [b"y"])
+    assert len(refs(tmp_path / f"a.{end}")) == 1
+    assert len(refs(tmp_path / f"?.{end}")) == 2
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.list_(pa.list_(pa.uint8())), pa.fixed_shape_tensor(pa.uint8(), [2, 2])]
+)
+def test_arrays_of_pixels_are_told(refs, tmp_path, kind):
+    path = tmp_path / "a.parquet"
+    if isinstance(kind, pa.FixedShapeTensorType):
+        storage = pa.array([[1, 2, 3, 4]], kind.storage_type)
+        column = pa.ExtensionArray.from_storage(kind, storage)
+    else:
+        column = pa.array([[[1, 2], [3, 4]]], kind)
+    pq.write_table(pa.table({"image": column}), path)
+    with pytest.raises(InputError, match="arrays of pixels are not read"):
+        refs(path)
+
+
+def test_a_column_in_a_struct_can_be_named(refs, tmp_path):
+    path = tmp_path / "a.parquet"
+    inner = pa.struct({"left": pa.binary(), "right": HUGGING_FACE, "label": pa.int64()})
+    values = [{"left": b"l", "right": {"bytes": b"r", "path": "r.png"}, "label": 1}]
+    pq.write_table(pa.table({"views": pa.array(values, inner)}), path)
+    [ref] = refs(path)
+    assert (ref.key, ref.part.column) == ("r.png", "views.right.bytes")
+    [ref] = refs(path, image_column="views.left")
+    assert ref.uri == f"{path}#row=0&column=views.left"
+    with pytest.raises(InputError, match=r"no column 'views\.middle'; it has views"):
+        refs(path, image_column="views.middle")
+
+
 def test_a_column_of_uris_makes_a_manifest_of_any_parquet(refs, tmp_path):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"uri": ["a.jpg"], "png": [b"a"]}), path)
