@@ -113,7 +113,7 @@ def listed(uri: str) -> list[ImageRef]:
     [one] = resolve_inputs([uri], uri_column="uri")
     [shard] = list_input(one)
     assert isinstance(shard, Shard)
-    return list(list_shard(shard))
+    return [one for one in list_shard(shard) if isinstance(one, ImageRef)]
 
 
 def fetched(refs: list[ImageRef]) -> dict[str, bytes | Failure]:
@@ -131,7 +131,10 @@ def fetched(refs: list[ImageRef]) -> dict[str, bytes | Failure]:
 
 
 def what_matters(refs: list[ImageRef]) -> list[tuple]:
-    return [(ref.uri, ref.key, ref.carried, ref.part, ref.refusal) for ref in refs]
+    return [
+        (ref.uri, ref.key, ref.carried, ref.layout, ref.part, ref.refusal)
+        for ref in refs
+    ]
 
 
 def trial(store: Faulty, uri: str, right: list[ImageRef]) -> collections.Counter:

@@ -10,7 +10,6 @@ from typing import BinaryIO
 
 from pipelines.records.first_bytes import Packing, packing_of
 from pipelines.records.tfrecord import (
-    FeatureValues,
     RecordPlace,
     TFRecordError,
     TruncatedTFRecordError,
@@ -26,14 +25,16 @@ from pipelines.scoring.refusals import open_shard, open_unchecked
 from pipelines.scoring.shards.packed_shard import unpacked_by
 from pipelines.scoring.shards.part import read_range, require_part_size
 from pipelines.scoring.shards.shard import Shard, ShardFormat
+from pipelines.scoring.shards.tfrecord_features import (
+    USUAL_FEATURES,
+    Features,
+    images_in,
+    key_in,
+    with_carried,
+)
 from pipelines.storage import StoredObject
 from schemas.failures import Failure, ImageFailure
 
-_USUAL_FEATURES = (
-    *("image/encoded", "image", "encoded", "image_bytes", "image_raw"),
-    *("jpg", "jpeg", "png", "webp"),
-)
-_KEYS = ("__key__", "key", "image/filename", "filename", "image/source_id")
 _FIRST_BYTES = 64
 _LISTED_MAX_BYTES = 256 << 20
 
@@ -77,22 +78,30 @@ class TFRecordFormat(ShardFormat[RecordPart]):
         packing = _packing(found)
         records = _records(found) if packing is None else _unpacked(found, packing)
         place = itertools.count()
+        feature = shard.source.image_column
+        found_in = (
+            ((record, len(images_in(features, feature)), key_in(features)), features)
+            for record, features in (
+                (record, _features(payload)) for record, payload in records
+            )
+        )
         with _failures():
-            for index, (record, payload) in enumerate(records):
-                features = _features(payload)
-                images = _images(features, shard.source.image_column)
-                items = range(len(images)) if len(images) > 1 else [None]
+            for index, ((record, count, key), said) in enumerate(
+                with_carried(found_in, feature)
+            ):
+                items = range(count) if count > 1 else [None]
                 for item in items:
                     number = str(index) if item is None else f"{index}&item={item}"
                     yield shard.ref(
                         place=next(place),
                         name=shard.name_of(number),
-                        key=_key(features) or f"{shard.key}#{number}",
+                        key=key or f"{shard.key}#{number}",
+                        carried=said,
                         listed=found,
                         part=RecordPart(
                             start=record.start,
                             size_bytes=record.size_bytes,
-                            feature=shard.source.image_column,
+                            feature=feature,
                             item=item,
                             packing=packing,
                         ),
@@ -175,35 +184,12 @@ def _payload(file: BinaryIO, record: RecordPlace, *, must_match: bool) -> bytes 
         return None
 
 
-def _features(payload: bytes | None) -> dict[str, FeatureValues]:
+def _features(payload: bytes | None) -> Features:
     """Return a record's features; none if it is no Example, which reading it tells."""
     try:
         return parse_example(payload or b"")
     except TFRecordError:
         return {}
-
-
-def _images(features: dict[str, FeatureValues], feature: str | None) -> list[bytes]:
-    """Return the images among features: all of the first that has any."""
-    for name in (feature,) if feature else _USUAL_FEATURES:
-        values = features.get(name)
-        if values and isinstance(values[0], bytes):
-            return [value for value in values if isinstance(value, bytes)]
-    return []
-
-
-def _key(features: dict[str, FeatureValues]) -> str | None:
-    """Return how a record names itself, None if it does not."""
-    for name in _KEYS:
-        match features.get(name):
-            case [bytes(value)]:
-                try:
-                    return value.decode() or None
-                except UnicodeDecodeError:
-                    return None
-            case _:
-                pass
-    return None
 
 
 def _by_record(
@@ -227,9 +213,9 @@ def _images_of_record(
 
 
 def _image_of_record(payload: bytes, part: RecordPart) -> bytes:
-    names = (part.feature,) if part.feature else _USUAL_FEATURES
+    names = (part.feature,) if part.feature else USUAL_FEATURES
     try:
-        images = _images(parse_example(payload, names), part.feature)
+        images = images_in(parse_example(payload, names), part.feature)
     except TFRecordError as error:
         raise ImageFailure(Failure.NOT_AN_IMAGE, str(error)) from error
     if images:

@@ -156,3 +156,38 @@ def test_another_file_is_told_in_one_line(refs, tmp_path):
     path.write_bytes(bytes(range(100)))
     with pytest.raises(InputError, match="this is no TFRecord file"):
         refs(path)
+
+
+@pytest.mark.parametrize("packing", [None, gzip.compress])
+def test_features_beside_the_image_are_carried_in_their_types(
+    carried, tmp_path, packing
+):
+    path = tmp_path / "a.tfrecord"
+    write_examples(
+        path,
+        *(
+            {
+                **{"image": [b"\xff"], "label": [3], "score": [0.1], "box": [0.5, 1.0]},
+                **{"text": ["Zoë".encode()], "mask": [b"\xff"], "filename": [b"a.jpg"]},
+            },
+            {"image": [b"\xff", b"\xfe"], "label": [2**63 - 1], "box": [0.25]},
+            {"image": [b"\xff"], "later": [b"x", b"y"], "label": []},
+        ),
+    )
+    if packing:
+        path.write_bytes(packing(path.read_bytes()))
+    table = carried(path)
+    assert {field.name: str(field.type) for field in table.schema} == {
+        "box": "list<item: float>",
+        "label": "int64",
+        "later": "list<item: string>",
+        "score": "float",
+        "text": "string",
+    }
+    assert table.to_pydict() == {
+        "box": [[0.5, 1.0], [0.25], [0.25], None],
+        "label": [3, 2**63 - 1, 2**63 - 1, None],
+        "later": [None, None, None, ["x", "y"]],
+        "score": [pytest.approx(0.1), None, None, None],
+        "text": ["Zoë", None, None, None],
+    }
