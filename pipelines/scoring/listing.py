@@ -115,7 +115,7 @@ class ListShard(beam.DoFn):
         for named in list_shard(element):
             if isinstance(named, FoundLayout):
                 layouts.append(named)
-            else:
+            elif isinstance(named, ImageRef):
                 images += 1
                 yield named
         yield TaggedOutput(LISTED, ListingCounts(images=images, listed_shards=1))

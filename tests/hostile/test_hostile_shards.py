@@ -212,7 +212,7 @@ def test_members_that_would_escape_are_images_like_any_other(run):
 def test_paths_in_parquet_are_names_and_open_nothing(run):
     assert run.outcomes("names.parquet") == {
         "row=0": "scored",
-        "row=1": Failure.EMPTY,
+        "row=1": Failure.FORBIDDEN_URI,
         "row=2": Failure.NOT_AN_IMAGE,
     }
     row = run.rows[f"{run.folder}/names.parquet#row=1"]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pipelines.scoring.allowed_buckets import buckets_of
 from pipelines.scoring.carried.layout import FoundLayout
+from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input, InputError, InputKind
 from pipelines.scoring.inputs.list_input import list_input
 from pipelines.scoring.inputs.manifests import manifest_schema, require_manifest
@@ -22,6 +23,8 @@ _KINDS_BY_SUFFIX = {
     ".csv": InputKind.CSV,
     ".tsv": InputKind.CSV,
     ".parquet": InputKind.PARQUET,
+    ".parq": InputKind.PARQUET,
+    ".pq": InputKind.PARQUET,
     ".txt": InputKind.URI_LIST,
 }
 
@@ -144,7 +147,7 @@ def _require_images(one: Input) -> None:
         if not isinstance(named, Shard):
             return
         _require_no_manifest(one, named)
-        refs = (n for n in list_shard(named) if not isinstance(n, FoundLayout))
+        refs = (n for n in list_shard(named) if isinstance(n, ImageRef))
         first = next(refs, None)
         if first and first.refusal and first.uri == one.uri:
             raise InputError(f"--input {one.uri}: {first.refusal[1]}")

@@ -18,8 +18,10 @@ from pipelines.scoring.shards.tar_members import NamedMember, named_members
 from pipelines.scoring.shards.tar_shard import member_ref
 from pipelines.storage import StoredObject, storage_for
 from schemas.failures import Failure, ImageFailure
+from schemas.left_out import LeftOut, LeftOutTally
 
-_SUCCESS = "success"
+SUCCESS = "success"
+_FAILED = "failed downloads of img2dataset"
 
 
 def is_img2dataset(schema: pa.Schema) -> bool:
@@ -30,8 +32,15 @@ def is_img2dataset(schema: pa.Schema) -> bool:
     )
 
 
+def failed_download(key: str | None) -> LeftOut:
+    """Return that a row is left out, as nothing was downloaded."""
+    return LeftOut(reason=_FAILED, example=key)
+
+
 def list_downloaded(
-    shard: Shard, rows: Iterable[tuple[str | None, str | None, Carried]]
+    shard: Shard,
+    rows: Iterable[tuple[str | None, str | None, Carried]],
+    left_out: LeftOutTally,
 ) -> Iterator[ImageRef]:
     """Yield the refs of the images that a ledger says are in the archive beside it.
 
@@ -40,6 +49,7 @@ def list_downloaded(
     Args:
       shard: The ledger.
       rows: Key and status of its rows, and what they say of the images.
+      left_out: Where failed downloads are counted.
 
     Raises:
       ImageFailure: If there is no archive beside it; or, at the end, if the archive is
@@ -49,7 +59,8 @@ def list_downloaded(
     images, damage = _images_by_key(archive)
     place = 0
     for key, status, carried in rows:
-        if status != _SUCCESS:
+        if status != SUCCESS:
+            left_out.add(failed_download(key))
             continue
         key = key or ""
         for named in images.get(key, ()):

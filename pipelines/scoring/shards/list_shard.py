@@ -10,9 +10,10 @@ from pipelines.scoring.refusals import open_shard, refusals_as_failures
 from pipelines.scoring.shards.shard import Shard
 from pipelines.storage import StorageError, StoredObject, storage_for
 from schemas.failures import ImageFailure
+from schemas.left_out import LeftOut
 
 
-def list_shard(shard: Shard) -> Iterator[ImageRef | FoundLayout]:
+def list_shard(shard: Shard) -> Iterator[ImageRef | FoundLayout | LeftOut]:
     """Yield the refs of the images in a shard, in its own order, streamed.
 
     A shard that cannot be read, or not to its end, gives one refused ref more, which

@@ -26,13 +26,19 @@ from pipelines.scoring.shards.image_column import (
     ImageColumn,
     find_image_column,
 )
-from pipelines.scoring.shards.img2dataset_ledger import is_img2dataset, list_downloaded
+from pipelines.scoring.shards.img2dataset_ledger import (
+    SUCCESS,
+    failed_download,
+    is_img2dataset,
+    list_downloaded,
+)
 from pipelines.scoring.shards.parquet_columns import carried_fields
 from pipelines.scoring.shards.parquet_images import HeldImage, held_images, leaf_of
 from pipelines.scoring.shards.parquet_rows import ParquetPart, read_rows
-from pipelines.scoring.shards.shard import Shard, ShardFormat
+from pipelines.scoring.shards.shard import Shard, ShardFormat, then_left_out
 from pipelines.storage import StoredObject, resolve
 from schemas.failures import Failure, ImageFailure
+from schemas.left_out import LeftOut, LeftOutTally
 
 _BATCH_ROWS = 1000
 _ROWS_TOGETHER = 1000
@@ -50,7 +56,7 @@ class ParquetFormat(ShardFormat[ParquetPart]):
 
     def list(
         self, shard: Shard, found: StoredObject, file: BinaryIO
-    ) -> Iterator[ImageRef]:
+    ) -> Iterator[ImageRef | LeftOut]:
         """Yield one ref a row: `file.parquet#row=17` is the row after 17 others."""
         parquet = _open(file)
         schema = parquet.schema_arrow
@@ -62,19 +68,20 @@ class ParquetFormat(ShardFormat[ParquetPart]):
                 f"it claims {parquet.metadata.num_rows} rows in {found.size_bytes} "
                 "bytes",
             )
+        left_out = LeftOutTally()
         if column is not None:
-            yield from _list_rows(shard, found, parquet, column)
+            refs = _list_rows(shard, found, parquet, column, left_out)
         elif is_img2dataset(schema):
             rows = _rows(parquet, None, ["key", "status"])
-            yield from list_downloaded(
-                shard, ((key, status, said) for _, _, (key, status), said in rows)
-            )
+            told = ((key, status, said) for _, _, (key, status), said in rows)
+            refs = list_downloaded(shard, told, left_out)
         else:
             raise ImageFailure(
                 Failure.UNREADABLE,
                 "no column holds images, and it is no ledger of img2dataset; a "
                 "manifest is named by an --input of its own",
             )
+        yield from then_left_out(refs, left_out)
 
     def together(self, part: ParquetPart) -> tuple[str, int]:
         """Return a row group, or a thousand rows of it, each read to its last row."""
@@ -103,10 +110,15 @@ def holds_images(schema: pa.Schema, image_column: str | None) -> bool:
 
 
 def _list_rows(
-    shard: Shard, found: StoredObject, parquet: pq.ParquetFile, column: ImageColumn
+    shard: Shard,
+    found: StoredObject,
+    parquet: pq.ParquetFile,
+    column: ImageColumn,
+    left_out: LeftOutTally,
 ) -> Iterator[ImageRef]:
     names = [column.key_path] if column.key_path else []
     is_downloaded = is_img2dataset(parquet.schema_arrow)
+    names += ["status"] if is_downloaded else []
     leaf = leaf_of(parquet, column.bytes_path)
     place = itertools.count()
     held = _held(
@@ -127,6 +139,9 @@ def _list_rows(
                 key=own_key or f"{shard.key}#{name}",
                 carried=carried,
             )
+            if is_downloaded and not image.has_bytes and keys[-1] != SUCCESS:
+                left_out.add(failed_download(key))
+                continue
             if image.file and not image.has_bytes:
                 yield _file_beside(shard, image.file, name, ref)
                 continue
@@ -173,9 +188,11 @@ def _file_beside(
 
 def _open(file: BinaryIO) -> pq.ParquetFile:
     with _damages():
-        return pq.ParquetFile(
+        parquet = pq.ParquetFile(
             file, buffer_size=1 << 20, page_checksum_verification=True
         )
+        _ = parquet.schema_arrow.names  # which may be no text
+        return parquet
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from pipelines.scoring.input import Input
 from pipelines.scoring.shards.part import Part
 from pipelines.storage import StoredObject
 from schemas.failures import Failure, ImageFailure
+from schemas.left_out import LeftOut, LeftOutTally
 
 PartType = TypeVar("PartType", bound=Part)
 
@@ -33,7 +34,7 @@ class ShardFormat(abc.ABC, Generic[PartType]):
     @abc.abstractmethod
     def list(
         self, shard: "Shard", found: StoredObject, file: BinaryIO
-    ) -> Iterator[ImageRef]:
+    ) -> Iterator[ImageRef | LeftOut]:
         """Yield one ref an image, in the shard's own order, streamed.
 
         Args:
@@ -67,6 +68,18 @@ class ShardFormat(abc.ABC, Generic[PartType]):
           ImageFailure: Why there is neither the next image nor any after that.
           StorageError: If the store is down.
         """
+
+
+def then_left_out(
+    refs: Iterator[ImageRef], left_out: LeftOutTally
+) -> Iterator[ImageRef | LeftOut]:
+    """Yield refs, and then what was left out meanwhile, also if an error ends them."""
+    try:
+        yield from refs
+    except ImageFailure:
+        yield from left_out.total()
+        raise
+    yield from left_out.total()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

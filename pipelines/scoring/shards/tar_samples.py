@@ -13,14 +13,16 @@ from pipelines.scoring.shards.tar_members import (
     member_name,
     named_members,
 )
+from pipelines.scoring.side_files import side_file_kind
 from schemas.failures import ImageFailure
+from schemas.left_out import LeftOut, LeftOutTally
 
 _MAX_BYTES = 16 << 20
 _IMAGES_AT_ONCE = 1000
 
 
 def described_images(
-    file: BinaryIO, size_bytes: int | None
+    file: BinaryIO, size_bytes: int | None, left_out: LeftOutTally
 ) -> Iterator[tuple[tuple[NamedMember, str], dict[str, Any]]]:
     """Yield every image of an archive with its key and what is said of it.
 
@@ -32,6 +34,7 @@ def described_images(
     Args:
       file: The archive, which is only sought forwards.
       size_bytes: Its size; None if that is not known.
+      left_out: Where side files with the name of an image are counted.
 
     Raises:
       ImageFailure: At the end, if the archive is damaged or cut short.
@@ -40,6 +43,10 @@ def described_images(
     damage = None
     try:
         for named in named_members(file, size_bytes):
+            if kind := side_file_kind(f"{named.stem}.jpg"):  # whatever it is of
+                if named.is_image:
+                    left_out.add(LeftOut(reason=kind, example=named.name))
+                continue
             if named.sample != sample.name:
                 yield from sample.images()
                 sample = _Sample(named.sample)

@@ -17,11 +17,12 @@ from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.refusals import open_shard
 from pipelines.scoring.shards.packed_shard import unpacked, unpacked_by
 from pipelines.scoring.shards.part import read_range, require_part_size
-from pipelines.scoring.shards.shard import Shard, ShardFormat
+from pipelines.scoring.shards.shard import Shard, ShardFormat, then_left_out
 from pipelines.scoring.shards.tar_members import NamedMember
 from pipelines.scoring.shards.tar_samples import described_images
 from pipelines.storage import StoredObject
 from schemas.failures import Failure, ImageFailure
+from schemas.left_out import LeftOut, LeftOutTally
 
 _NOT_READ = {
     MemberKind.LINK: "a link in an archive is not followed",
@@ -58,14 +59,18 @@ class TarFormat(ShardFormat[TarPart]):
 
     def list(
         self, shard: Shard, found: StoredObject, file: BinaryIO
-    ) -> Iterator[ImageRef]:
+    ) -> Iterator[ImageRef | LeftOut]:
         """Yield the refs of an archive's images."""
         content, size_bytes, packing = unpacked(file, found.size_bytes)
-        images = described_images(content, size_bytes)
-        for place, ((named, key), said) in enumerate(carry_samples(images)):
-            yield member_ref(
+        left_out = LeftOutTally()
+        images = carry_samples(described_images(content, size_bytes, left_out))
+        with_places = (
+            member_ref(
                 shard, found, named, key=key, place=place, carried=said, packing=packing
             )
+            for place, ((named, key), said) in enumerate(images)
+        )
+        return then_left_out(with_places, left_out)
 
     def together(self, part: TarPart) -> tuple[str, int] | None:
         """Return that a compressed archive is read in one go."""
