@@ -76,13 +76,15 @@ def read_agreed(storage: Storage, listed: StoredObject, start: int, end: int) ->
 def _read_wider(
     storage: Storage, listed: StoredObject, start: int, end: int, more: int
 ) -> bytes:
-    """Read a range and up to `more` bytes before it, three times that behind it.
+    """Read a range, up to `more` bytes before it and three times that behind it.
 
-    Of an object that is not longer, all is read: the store's own checksum is checked
-    then.
+    The middle of every read lies elsewhere. Near the end of an object, nothing is read
+    behind a range; of one that is not longer, all is read, which its store checks.
     """
-    before, after = min(more, start), min(3 * more, listed.size_bytes - end)
-    if before == after:  # or the middle would stay where it was
+    before, after = min(more, start), 3 * more
+    if after > listed.size_bytes - end:
         after = 0
+        if start < more:
+            before, after = start, listed.size_bytes - end
     data = storage.read_part(listed, start - before, end + after)
     return data[before : before + end - start]

@@ -83,6 +83,8 @@ def test_damaged_bytes_are_read_again_until_two_reads_agree(damage, changes):
     st.integers(1000, len(DATA)),
 )
 def test_the_same_damage_of_every_answer_never_passes(damage, start, size_bytes):
+    if damage is zeroed_half:  # not told from zeros at the end of an object
+        start, size_bytes = start % 20_000 + 1, size_bytes % 10_000 + 1000
     end = min(start + size_bytes, len(DATA))
     with contextlib.suppress(ObjectRefused):
         data = read(FaultyStore(then=damage), start, end)
