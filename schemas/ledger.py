@@ -8,6 +8,7 @@ import dataclasses
 import datetime
 import enum
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -129,7 +130,8 @@ class LedgerRow:
     Attributes:
       uri: Where the image lies; unique in a ledger.
       key: The image's name as the input gave it.
-      carried: Values of the carried columns, in the schema's order.
+      carried: Values of the carried columns that its layout has.
+      layout: Digest of what those are; empty if nothing is carried.
       size_bytes: Size of the file.
       generation: The store's version of the object that was read.
       modified_at: When the store last changed it, UTC.
@@ -152,6 +154,7 @@ class LedgerRow:
     uri: str
     key: str
     carried: tuple[Any, ...] = ()
+    layout: str = ""
     size_bytes: int | None = None
     generation: str | None = None
     modified_at: datetime.datetime | None = None
@@ -182,7 +185,8 @@ class LedgerRow:
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a carried column must not have this name."""
+    """Whether a carried column must not have this name, in capital letters or not."""
+    name = name.lower()
     return name in RESERVED_COLUMNS or name.startswith(_RESERVED_PREFIX)
 
 
@@ -206,9 +210,11 @@ def ledger_schema(
             )
     columns = [field for model in models for field in model.fields()]
     fields = [*_BEFORE_CARRIED, *carried, *_AFTER_CARRIED, *columns, *_LAST]
-    names = [field.name for field in fields]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise LedgerError(f"ledger columns would repeat: {', '.join(repeated)}")
+    names = Counter(field.name.lower() for field in fields)
+    if repeated := [field.name for field in fields if names[field.name.lower()] > 1]:
+        raise LedgerError(
+            f"ledger columns would repeat: {', '.join(sorted(set(repeated)))}"
+        )
     return pa.schema(fields, metadata={VERSION_KEY: str(SCHEMA_VERSION).encode()})
 
 
@@ -225,7 +231,7 @@ def shard_of(uri: str, shard_count: int) -> int:
 def rows_to_table(
     rows: Sequence[LedgerRow],
     *,
-    carried: Sequence[pa.Field],
+    carried: pa.Table | None = None,
     models: Sequence[LedgerModel],
     run_id: str,
     run_started_at: datetime.datetime,
@@ -233,22 +239,27 @@ def rows_to_table(
     """Return rows as a table with the schema of `ledger_schema`.
 
     Args:
-      rows: Rows whose `carried` and `scores` follow `carried` and `models`.
-      carried: Columns carried along from the inputs.
+      rows: Rows whose `scores` follow `models`.
+      carried: Columns carried along from the inputs, a row for each of `rows`.
       models: The scoring models.
       run_id: The run that made the rows.
       run_started_at: UTC; it fills `scored_at`, so that a retried write of the same
         rows gives the same bytes.
     """
-    schema = ledger_schema(carried, models)
+    fields = list(carried.schema) if carried is not None else []
+    schema = ledger_schema(fields, models)
+    known = dict(zip(fields, carried.columns, strict=True)) if carried else {}
     columns: dict[str, list[Any]] = {name: [] for name in schema.names}
     for row in rows:
-        values = _row_values(row, carried, models)
+        values = _row_values(row, models)
         values["run_id"] = run_id
         values["scored_at"] = None if row.failure else run_started_at
         for name, column in columns.items():
             column.append(values.get(name))
-    arrays = [pa.array(columns[field.name], field.type) for field in schema]
+    arrays = [
+        known[field] if field in known else pa.array(columns[field.name], field.type)
+        for field in schema
+    ]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -256,18 +267,16 @@ def image_columns(row: LedgerRow, *, models: Sequence[LedgerModel]) -> dict[str,
     """Return all that a ledger says of an image, by column; nothing of the run.
 
     Args:
-      row: A row without carried columns, whose `scores` follow `models`.
+      row: A row whose `scores` follow `models`.
       models: The scoring models.
     """
-    values = _row_values(row, (), models)
+    values = _row_values(row, models)
     names = ledger_schema((), models).names
     return {name: values.get(name) for name in names if name not in _OF_A_RUN}
 
 
-def _row_values(
-    row: LedgerRow, carried: Sequence[pa.Field], models: Sequence[LedgerModel]
-) -> dict[str, Any]:
-    """Return the row's values by column name."""
+def _row_values(row: LedgerRow, models: Sequence[LedgerModel]) -> dict[str, Any]:
+    """Return the row's values by column name, but for what it carries."""
     values: dict[str, Any] = {
         name: getattr(row, name) for name in RESERVED_COLUMNS if hasattr(row, name)
     }
@@ -275,7 +284,6 @@ def _row_values(
     values["failure"] = row.failure.value if row.failure else None
     values["transient"] = row.failure.is_transient if row.failure else None
     values["vanished"] = False
-    values |= dict(zip((field.name for field in carried), row.carried, strict=True))
     for index, model in enumerate(models):
         values |= model.values(row.scores[index] if row.scores else None)
     return values

@@ -11,7 +11,11 @@ import tarfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from pipelines.records.first_bytes import kind_of_file
+
 _BLOCK = 512
+_ZEROS_AT_ONCE = 128 * _BLOCK
+_ZEROS_MAX_BYTES = 64 << 20
 _SIZE_MAX_BYTES = 2**63 - 1
 _EXTENSION_MAX_BYTES = 1 << 20
 _GNU_IS_EXTENDED, _EXTENDED_IS_EXTENDED = 482, 504
@@ -64,26 +68,33 @@ class _Extensions:
     is_sparse: bool = False
 
 
-def find_members(file: BinaryIO, size_bytes: int) -> Iterator[TarMember]:
+def find_members(file: BinaryIO, size_bytes: int | None) -> Iterator[TarMember]:
     """Yield the members of an archive in order, reading nothing but headers.
 
+    What follows an end mark, or a lone block of zeros, is read on: archives that were
+    written one after the other into one file are one, as for `tar --ignore-zeros`.
+
     Args:
-      file: The archive, uncompressed and seekable.
-      size_bytes: Its size.
+      file: The archive, uncompressed; it is only sought forwards.
+      size_bytes: Its size; None if that is not known.
 
     Raises:
       TruncatedTarError: Where the archive ends inside a member or without its end mark.
       TarError: Where a header is damaged: what follows cannot be found.
     """
-    offset, said = 0, _Extensions()
+    offset, said, is_behind_zeros = 0, _Extensions(), False
     while True:
         file.seek(offset)
         header = file.read(_BLOCK)
+        if len(header) == _BLOCK and not any(header):
+            following = _behind_zeros(file, offset + _BLOCK)
+            if following is None:
+                return
+            offset, said, is_behind_zeros = following, _Extensions(), True
+            continue
         if len(header) < _BLOCK:
             raise _too_short(header, offset)
-        info = _parse(header, offset)
-        if info is None:
-            return
+        info = _parse(header, offset, is_behind_zeros=is_behind_zeros)
         start = offset + _BLOCK
         if info.type in _EXTENSIONS:
             _read_extension(file, info, start, said)
@@ -95,11 +106,11 @@ def find_members(file: BinaryIO, size_bytes: int) -> Iterator[TarMember]:
         has_data = info.isreg() or info.type not in tarfile.SUPPORTED_TYPES
         size = member.size_bytes if has_data else 0
         yield member
-        if start + size > size_bytes:
+        if size_bytes is not None and start + size > size_bytes:
             raise TruncatedTarError(
                 f"the archive ends inside the member at byte {offset}"
             )
-        offset, said = start + _padded(size), _Extensions()
+        offset, said, is_behind_zeros = start + _padded(size), _Extensions(), False
 
 
 _EXTENSIONS = (
@@ -112,10 +123,8 @@ _EXTENSIONS = (
 
 
 def _no_archive(header: bytes) -> TarError:
-    is_packed = header.startswith(
-        (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
-    )
-    how = "it is compressed: unpack it" if is_packed else "it begins otherwise"
+    kind = kind_of_file(header)
+    how = f"it is {kind}" if kind else "it begins otherwise"
     return TarError(f"this is no tar archive: {how}")
 
 
@@ -129,15 +138,39 @@ def _too_short(header: bytes, offset: int) -> TarError:
     )
 
 
-def _parse(header: bytes, offset: int) -> tarfile.TarInfo | None:
-    """Return what a header says, None for the end mark."""
-    if not any(header):
-        return None
+def _behind_zeros(file: BinaryIO, offset: int) -> int | None:
+    """Return where the block lies that ends a run of zeros, None if the file does.
+
+    Args:
+      file: The archive, at `offset`.
+      offset: Behind the first block of zeros.
+
+    Raises:
+      TarError: If the run is longer than any end mark.
+    """
+    for place in range(offset, offset + _ZEROS_MAX_BYTES, _ZEROS_AT_ONCE):
+        data = file.read(_ZEROS_AT_ONCE)
+        if not data:
+            return None
+        if rest := len(data.lstrip(b"\0")):
+            return place + (len(data) - rest) // _BLOCK * _BLOCK
+    raise TarError(
+        f"nothing but zeros follow for {_ZEROS_MAX_BYTES >> 20} MiB behind byte "
+        f"{offset}; what lies behind them is not read"
+    )
+
+
+def _parse(header: bytes, offset: int, *, is_behind_zeros: bool) -> tarfile.TarInfo:
+    """Return what a header says."""
     try:
         info = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
     except (tarfile.TarError, ValueError) as error:
         if offset == 0:
             raise _no_archive(header) from error
+        if is_behind_zeros:
+            raise TarError(
+                f"what follows the archive's end mark at byte {offset} is no archive"
+            ) from error
         raise TarError(f"the archive has a damaged header at byte {offset}") from error
     _require_possible(info.size, offset)
     return info

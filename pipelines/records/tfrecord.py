@@ -12,11 +12,14 @@ from typing import BinaryIO, TypeAlias
 
 import google_crc32c
 
+from pipelines.records.first_bytes import kind_of_file
+
 _LENGTH_BYTES = 8
 _CHECKSUM_BYTES = 4
 _HEADER_BYTES = _LENGTH_BYTES + _CHECKSUM_BYTES
 _VARINT, _FIXED64, _DELIMITED, _FIXED32 = 0, 1, 2, 5
 _VARINT_MAX_BYTES = 10
+_FIRST_BYTES = 64
 
 FeatureValues: TypeAlias = list[bytes] | list[float] | list[int]
 
@@ -47,40 +50,57 @@ class RecordPlace:
         return self.start + self.size_bytes + _CHECKSUM_BYTES
 
 
-def find_records(file: BinaryIO, size_bytes: int) -> Iterator[RecordPlace]:
+def find_records(
+    file: BinaryIO, size_bytes: int | None, *, start: int = 0
+) -> Iterator[RecordPlace]:
     """Yield where the records of a file lie; payloads are not read.
 
     Args:
-      file: The file, seekable.
-      size_bytes: Its size.
+      file: The file; it is only sought forwards.
+      size_bytes: Its size; None if that is not known.
+      start: Where to begin: at the beginning, or behind a record.
 
     Raises:
       TruncatedTFRecordError: Where the file ends inside a record.
       TFRecordError: Where a length does not match its checksum: what follows cannot be
         found.
     """
-    offset = 0
-    while offset < size_bytes:
-        file.seek(offset)
+    offset = start
+    while size_bytes is None or offset < size_bytes:
+        if file.seek(offset) < offset:
+            raise TruncatedTFRecordError("the file ends inside its last record")
         header = file.read(_HEADER_BYTES)
+        if not header and size_bytes is None:
+            return
         if len(header) < _HEADER_BYTES:
             raise TruncatedTFRecordError(
                 f"the file ends inside a record's header at byte {offset}"
             )
-        length, checksum = struct.unpack("<QI", header)
-        if _masked_crc32c(header[:_LENGTH_BYTES]) != checksum:
-            what = "this is no TFRecord file" if offset == 0 else "the file is damaged"
+        if offset == 0 and not starts_record(header):
+            kind = kind_of_file(header + file.read(_FIRST_BYTES))
+            how = f"it is {kind}" if kind else "it begins otherwise"
+            raise TFRecordError(f"this is no TFRecord file: {how}")
+        if not starts_record(header):
             raise TFRecordError(
-                f"{what}: a record's length at byte {offset} does not match its "
-                "checksum"
+                f"the file is damaged: a record's length at byte {offset} does not "
+                "match its checksum"
             )
+        length = int.from_bytes(header[:_LENGTH_BYTES], "little")
         place = RecordPlace(start=offset + _HEADER_BYTES, size_bytes=length)
-        if place.end > size_bytes:
+        if size_bytes is not None and place.end > size_bytes:
             raise TruncatedTFRecordError(
                 f"the file ends inside the record at byte {offset}"
             )
         yield place
         offset = place.end
+
+
+def starts_record(first: bytes) -> bool:
+    """Whether a file that begins so is one of records, by the checksum of a length."""
+    if len(first) < _HEADER_BYTES:
+        return False
+    length, checksum = first[:_LENGTH_BYTES], first[_LENGTH_BYTES:_HEADER_BYTES]
+    return _masked_crc32c(length).to_bytes(_CHECKSUM_BYTES, "little") == checksum
 
 
 def read_records(file: BinaryIO, size_bytes: int) -> Iterator[bytes]:
@@ -100,10 +120,15 @@ def checked_payload(data: bytes) -> bytes:
     Raises:
       TFRecordError: If they do not match.
     """
-    payload, checksum = data[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
-    if _masked_crc32c(payload).to_bytes(_CHECKSUM_BYTES, "little") != checksum:
+    if not is_undamaged(data):
         raise TFRecordError("the record does not match its checksum")
-    return payload
+    return data[:-_CHECKSUM_BYTES]
+
+
+def is_undamaged(data: bytes) -> bool:
+    """Whether `data` is a payload and its checksum, and they match."""
+    payload, checksum = data[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
+    return _masked_crc32c(payload).to_bytes(_CHECKSUM_BYTES, "little") == checksum
 
 
 def write_record(file: BinaryIO, payload: bytes) -> None:

@@ -15,7 +15,7 @@ from pipelines.scoring.allowed_buckets import buckets_of
 from pipelines.scoring.asked import asked_of
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.input import Input, InputKind
-from pipelines.scoring.inputs import carried_fields, resolve_inputs
+from pipelines.scoring.inputs import resolve_inputs
 from pipelines.scoring.journal import drop_journal
 from pipelines.scoring.limits import with_remembered
 from pipelines.scoring.previous_state import PreviousState
@@ -85,7 +85,6 @@ def start_run(
             output=output,
             inputs=inputs,
             models=read_models(config.model or (BUILT_IN,)),
-            carried=carried_fields(inputs),
             progress_folder=progress_folder,
             engine=dict(engine or {}),
         )

@@ -8,6 +8,8 @@ finished rows on the way out; no image bytes and no patches ever do.
 import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton, PCollection
 
+from pipelines.scoring.carried.columns import unite_layouts
+from pipelines.scoring.carried.layout import add_layouts
 from pipelines.scoring.check_plan import check_plan
 from pipelines.scoring.fetch import FetchImage
 from pipelines.scoring.gather import Gather
@@ -19,6 +21,7 @@ from pipelines.scoring.journal import (
     read_journal,
 )
 from pipelines.scoring.listing import (
+    LAYOUTS,
     LISTED,
     SHARDS,
     TALLIES,
@@ -58,8 +61,8 @@ def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
       The published manifest, one element.
     """
     once = pipeline | "Once" >> beam.Create([run])
-    named, listing, shards = _list(pipeline, run)
-    to_score, kept, plan_counts = _plan(pipeline, named, shards, run)
+    named, listing, shards, columns = _list(pipeline, run)
+    to_score, kept, plan_counts = _plan(pipeline, named, shards, columns, run)
     row_count = (
         (to_score, kept)
         | "Planned rows" >> beam.Flatten()
@@ -96,7 +99,12 @@ def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
         | "All rows" >> beam.Flatten()
         | "Key by shard" >> beam.Map(_with_shard, AsSingleton(row_count), run)
         | "Group by shard" >> beam.GroupByKey()
-        | "Write" >> beam.ParDo(WriteShard(run), AsSingleton(row_count))
+        | "Write"
+        >> beam.ParDo(
+            WriteShard(run),
+            AsSingleton(row_count),
+            AsSingleton(columns),  # pyright: ignore[reportArgumentType]
+        )
     )
     return once | "Publish" >> beam.Map(
         _publish, AsList(summaries), *met, AsSingleton(row_count)
@@ -105,21 +113,22 @@ def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
 
 def _list(
     pipeline: beam.Pipeline, run: Run
-) -> tuple[PCollection, PCollection, PCollection]:
-    """Return a ref for every image, the counts of all that was listed, and the shards.
+) -> tuple[PCollection, PCollection, PCollection, PCollection]:
+    """Return a ref for every image, counts of all, the shards, the carried columns.
 
     Files of images are looked into in parallel.
     """
     listed = (
         pipeline
         | "Inputs" >> beam.Create(list(run.inputs))
-        | "List" >> beam.ParDo(ListInput()).with_outputs(SHARDS, LISTED, main="images")
+        | "List"
+        >> beam.ParDo(ListInput()).with_outputs(SHARDS, LISTED, LAYOUTS, main="images")
     )
     members = (
         listed[SHARDS]
         | "Spread shards" >> beam.Reshuffle()
         | "List shards"
-        >> beam.ParDo(ListShard()).with_outputs(LISTED, TALLIES, main="images")
+        >> beam.ParDo(ListShard()).with_outputs(LISTED, TALLIES, LAYOUTS, main="images")
     )
     named = (listed.images, members.images) | "Named" >> beam.Flatten()
     counted = [listed[LISTED], members[LISTED]]
@@ -133,13 +142,27 @@ def _list(
         | "Add listing counts" >> beam.CombineGlobally(add_listing_counts)
     )
     shards = members[TALLIES] | "Add tallies" >> beam.CombineGlobally(add_tallies)
-    return named, counts, shards
+    columns = (
+        (listed[LAYOUTS], members[LAYOUTS])
+        | "Layouts" >> beam.Flatten()
+        | "Add layouts" >> beam.CombineGlobally(add_layouts)
+        | "Unite layouts" >> beam.Map(unite_layouts)
+    )
+    return named, counts, shards, columns
 
 
 def _plan(
-    pipeline: beam.Pipeline, named: PCollection, shards: PCollection, run: Run
+    pipeline: beam.Pipeline,
+    named: PCollection,
+    shards: PCollection,
+    columns: PCollection,
+    run: Run,
 ) -> tuple[PCollection, PCollection, PCollection]:
-    """Divide the inputs: those to be scored, rows taken over, and counts of all."""
+    """Divide the inputs: those to be scored, rows taken over, and counts of all.
+
+    It waits for the carried columns: what is wrong with them is told before anything
+    is scored.
+    """
     parts = plan_shard_count(run.previous)
     every_part = pipeline | "Every plan shard" >> beam.Create(
         [(part, None) for part in range(parts)] if run.previous else []
@@ -172,6 +195,7 @@ def _plan(
                 progress_folder=run.progress_folder,
             ),
             AsSingleton(shards),
+            AsSingleton(columns),  # pyright: ignore[reportArgumentType]
         ).with_outputs(KEPT, TO_CHECK, COUNTS, main="to_score")
     )
     counts = planned[COUNTS] | "Add counts" >> beam.CombineGlobally(add_counts)

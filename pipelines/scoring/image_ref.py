@@ -17,7 +17,8 @@ class ImageRef:
       uri: Identity of the image; opened literally if the image is a whole file.
       key: The image's name as the input gave it.
       order: Input number and place within it; of repeats, the first is kept.
-      carried: Values of the carried columns, in the ledger schema's order.
+      carried: Values of the carried columns that its layout has.
+      layout: Digest of what those are; empty if nothing is carried.
       listed: What a listing said of the file that holds the image; reading is pinned
         to that.
       part: Which part of that file the image is; None means all of it.
@@ -29,6 +30,7 @@ class ImageRef:
     key: str
     order: tuple[int, ...]
     carried: tuple[Any, ...] = ()
+    layout: str = ""
     listed: StoredObject | None = None
     part: Part | None = None
     refusal: tuple[Failure, str] | None = None
@@ -47,6 +49,7 @@ class ImageRef:
             uri=self.uri,
             key=self.key,
             carried=self.carried,
+            layout=self.layout,
             failed_before=self.failed_before,
         )
         if self.listed:

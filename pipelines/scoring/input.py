@@ -3,8 +3,6 @@
 import dataclasses
 import enum
 
-import pyarrow as pa
-
 from pipelines.scoring.choice import Choice
 from schemas.errors import MusiqError
 
@@ -36,8 +34,6 @@ class Input:
       kind: How its images are found.
       uri_column: The manifest's column that names the images.
       image_column: Column or feature that holds images; None means the usual names.
-      carried: The other columns, of a manifest or of the files of images.
-      carried_names: Names of the carried columns of all inputs together, in order.
       buckets: Buckets that a list may name.
       choice: Which of the files and members that it names are tried.
     """
@@ -47,7 +43,5 @@ class Input:
     kind: InputKind
     uri_column: str = "uri"
     image_column: str | None = None
-    carried: tuple[pa.Field, ...] = ()
-    carried_names: tuple[str, ...] = ()
     buckets: frozenset[str] = frozenset()
     choice: Choice = dataclasses.field(default_factory=Choice)

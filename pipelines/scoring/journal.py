@@ -4,7 +4,6 @@ A rerun plans with them as it plans with the ledger. They lie below `journal/` i
 folder of their own for each set of models and settings, and vanish with publication.
 """
 
-import dataclasses
 import hashlib
 import io
 import json
@@ -47,8 +46,7 @@ def write_journal(rows: Sequence[LedgerRow], run: Run) -> None:
       StorageError: If it cannot be written.
     """
     table = rows_to_table(
-        [dataclasses.replace(row, carried=()) for row in rows],
-        carried=(),
+        rows,
         models=run.ledger_models,
         run_id=run.id,
         run_started_at=run.started_at,

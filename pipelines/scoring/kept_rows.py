@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.ledger.folder import LedgerFolderError, read_ledger_file
+from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.journal import read_journal_table
 from pipelines.scoring.plan import KeptRow
 from pipelines.scoring.previous_state import previous_files
@@ -18,6 +19,7 @@ def read_kept_rows(
     schema: pa.Schema,
     shard: int,
     shard_count: int,
+    columns: CarriedColumns,
     run: Run,
 ) -> pa.Table:
     """Return kept rows as they were, their columns from the inputs renewed.
@@ -31,6 +33,7 @@ def read_kept_rows(
       schema: Schema of the run's ledger.
       shard: Number of the shard.
       shard_count: Shards of the run.
+      columns: The run's carried columns.
       run: The run.
 
     Raises:
@@ -44,8 +47,8 @@ def read_kept_rows(
         is_named = pa.array([not row.is_vanished for row in rows], pa.bool_())
         named = [row for row in rows if not row.is_vanished]
         tables += [
-            _renewed(table.filter(is_named), named, schema, run),
-            _marked(table.filter(is_vanished), schema, run),
+            _renewed(table.filter(is_named), named, schema, columns),
+            _marked(table.filter(is_vanished), schema, columns),
         ]
     table = pa.concat_tables(tables)
     if table.num_rows != len(kept):
@@ -56,10 +59,11 @@ def read_kept_rows(
 
 
 def _renewed(
-    table: pa.Table, rows: Sequence[KeptRow], schema: pa.Schema, run: Run
+    table: pa.Table, rows: Sequence[KeptRow], schema: pa.Schema, columns: CarriedColumns
 ) -> pa.Table:
     """Return the rows of `table`, which are those of `rows`, as their inputs say."""
-    columns = {
+    carried = columns.table(rows)
+    renewed = {
         "key": pa.array([row.key for row in rows], pa.string()),
         "vanished": pa.repeat(pa.scalar(False), len(rows)),
     }
@@ -67,19 +71,17 @@ def _renewed(
         stored = table.column("generation").to_pylist()
         pairs = zip(rows, stored, strict=True)
         generations = [row.generation or known for row, known in pairs]
-        columns["generation"] = pa.array(generations, pa.string())
-    for index, field in enumerate(run.carried):
-        values = [row.carried[index] for row in rows]
-        columns[field.name] = pa.array(values, field.type)
-    return _with_columns(table, columns, schema)
+        renewed["generation"] = pa.array(generations, pa.string())
+    named = dict(zip(carried.schema.names, carried.columns, strict=True))
+    return _with_columns(table, renewed | named, schema)
 
 
-def _marked(table: pa.Table, schema: pa.Schema, run: Run) -> pa.Table:
+def _marked(table: pa.Table, schema: pa.Schema, columns: CarriedColumns) -> pa.Table:
     """Return the rows of `table` as they were, marked as vanished."""
-    columns = {"vanished": pa.repeat(pa.scalar(True), table.num_rows)}
-    for field in run.carried:
-        columns[field.name] = _cast_or_null(table, field)
-    return _with_columns(table, columns, schema)
+    marked = {"vanished": pa.repeat(pa.scalar(True), table.num_rows)}
+    for field in columns.fields:
+        marked[field.name] = _cast_or_null(table, field)
+    return _with_columns(table, marked, schema)
 
 
 def _cast_or_null(table: pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:

@@ -11,6 +11,7 @@ from typing import Literal
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
+from pipelines.scoring.carried.layout import FoundLayout, first_of_each
 from pipelines.scoring.choice import PatternsMet
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input
@@ -26,6 +27,7 @@ from schemas.manifest import CountsError
 SHARDS = "shards"
 LISTED = "listed"
 TALLIES = "tallies"
+LAYOUTS = "layouts"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,7 +85,10 @@ def require_whole_listing(listing: ListingCounts, run: Run) -> None:
 
 
 class ListInput(beam.DoFn):
-    """`list_input`: image refs, `SHARDS`, and at the end one count as `LISTED`."""
+    """`list_input`: image refs and `SHARDS`.
+
+    At the end come one count as `LISTED`, and `LAYOUTS` of what the refs carry.
+    """
 
     def process(
         self, element: Input
@@ -91,10 +96,12 @@ class ListInput(beam.DoFn):
         ImageRef
         | TaggedOutput[Literal["shards"], Shard]
         | TaggedOutput[Literal["listed"], ListingCounts]
+        | TaggedOutput[Literal["layouts"], tuple[FoundLayout, ...]]
     ]:
         """Emit what one input names."""
         refs = shards = 0
         left_out, met = LeftOutTally(), PatternsMet()
+        layouts: list[FoundLayout] = []
         for named in list_input(element):
             if isinstance(named, LeftOut):
                 left_out.add(named)
@@ -103,15 +110,18 @@ class ListInput(beam.DoFn):
             elif isinstance(named, Shard):
                 shards += 1
                 yield TaggedOutput(SHARDS, named)
+            elif isinstance(named, FoundLayout):
+                layouts.append(named)
             else:
                 refs += 1
                 yield named
         counts = counts_of(refs, left_out, met, inputs=1, shards=shards)
         yield TaggedOutput(LISTED, counts)
+        yield TaggedOutput(LAYOUTS, first_of_each(layouts))
 
 
 class ListShard(beam.DoFn):
-    """`list_shard`: image refs, and at the end one count as `LISTED`.
+    """`list_shard`: image refs, and at the end one count as `LISTED`, and `LAYOUTS`.
 
     Whether the shard is whole goes to `TALLIES`.
     """
@@ -121,22 +131,27 @@ class ListShard(beam.DoFn):
     ) -> Iterator[
         ImageRef
         | TaggedOutput[Literal["listed"], ListingCounts]
+        | TaggedOutput[Literal["layouts"], tuple[FoundLayout, ...]]
         | TaggedOutput[Literal["tallies"], ShardTally]
     ]:
         """Emit the images of one shard."""
         refs, lost = 0, None
         left_out, met = LeftOutTally(), PatternsMet()
+        layouts: list[FoundLayout] = []
         for named in list_shard(element):
             if isinstance(named, LeftOut):
                 left_out.add(named)
             elif isinstance(named, PatternsMet):
                 met = named
+            elif isinstance(named, FoundLayout):
+                layouts.append(named)
             else:
                 refs += 1
                 if named.uri == element.uri and named.refusal:
                     lost, _ = named.refusal
                 yield named
         yield TaggedOutput(LISTED, counts_of(refs, left_out, met, listed_shards=1))
+        yield TaggedOutput(LAYOUTS, first_of_each(layouts))
         yield TaggedOutput(TALLIES, _tally(element, refs, lost))
 
 

@@ -23,7 +23,8 @@ class KeptRow:
     Attributes:
       uri: The input.
       key: Its name as the input gives it; empty if it vanished.
-      carried: Values of the carried columns; empty if it vanished.
+      carried: Values of the carried columns that its layout has.
+      layout: Digest of what those are; empty if nothing is carried, or it vanished.
       journal: The journal file that holds the row; None means the ledger.
       generation: That of the input now, where the row has it in another form.
       is_vanished: Whether no input names it any more; its row stays as it was.
@@ -33,6 +34,7 @@ class KeptRow:
     uri: str
     key: str = ""
     carried: tuple[Any, ...] = ()
+    layout: str = ""
     journal: str | None = None
     generation: str | None = None
     is_vanished: bool = False
@@ -230,6 +232,7 @@ def _row_that_holds(
             uri=ref.uri,
             key=ref.key,
             carried=ref.carried,
+            layout=ref.layout,
             journal=journal,
             generation=ref.listed.generation if is_new else None,
             failed_before=ref.failed_before,

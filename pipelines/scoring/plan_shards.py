@@ -7,6 +7,7 @@ from typing import Literal
 from apache_beam.pvalue import TaggedOutput
 
 from pipelines.dofns import BundleDoFn
+from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.first_images import FIRST_IMAGES
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.look_up import look_up_known
@@ -73,6 +74,7 @@ class PlanShard(BundleDoFn):
         self,
         element: tuple[int, Iterable[ImageRef | JournalEntry | None]],
         shards: ShardTally,
+        columns: CarriedColumns,
     ) -> Iterator[
         ImageRef
         | TaggedOutput[Literal["kept"], KeptRow]
@@ -85,6 +87,7 @@ class PlanShard(BundleDoFn):
           element: A shard and what falls into it. None stands for nothing: it makes
             sure that shards are visited of which every input has vanished.
           shards: The files of images that were listed.
+          columns: Only waited for: nothing is scored before they are known.
         """
         shard, values = element
         refs: list[ImageRef] = []

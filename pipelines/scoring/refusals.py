@@ -1,10 +1,16 @@
 """What a store refuses is, to scoring, the failure of an image: here it becomes one."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from pipelines.storage import Refused, StoredObject, open_ranges, storage_for
+from pipelines.storage import (
+    Refused,
+    StoredObject,
+    open_ranges,
+    read_agreed,
+    storage_for,
+)
 from schemas.failures import ImageFailure
 
 
@@ -25,12 +31,19 @@ def refusals_as_failures() -> Iterator[None]:
 def open_shard(listed: StoredObject) -> BinaryIO:
     """Open exactly the generation of a file of images that a listing told of, seekable.
 
-    Reading raises `ImageFailure` and `StorageError`.
+    All is read twice, until the reads agree: what arrives damaged must not pass for the
+    file's content, nor for the end of it. Reading raises `ImageFailure` and
+    `StorageError`.
     """
     storage = storage_for(listed.uri)
+    return _open(listed, lambda start, end: read_agreed(storage, listed, start, end))
 
-    @refusals_as_failures()
-    def fetch(start: int, end: int) -> bytes:
-        return storage.read_part(listed, start, end)
 
-    return open_ranges(fetch, listed.size_bytes)
+def open_unchecked(listed: StoredObject) -> BinaryIO:
+    """Open a file likewise, for who checks all that is read, which may be damaged."""
+    storage = storage_for(listed.uri)
+    return _open(listed, lambda start, end: storage.read_part(listed, start, end))
+
+
+def _open(listed: StoredObject, fetch: Callable[[int, int], bytes]) -> BinaryIO:
+    return open_ranges(refusals_as_failures()(fetch), listed.size_bytes)

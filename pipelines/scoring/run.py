@@ -4,8 +4,6 @@ import dataclasses
 import datetime
 from typing import Any
 
-import pyarrow as pa
-
 from musiq_core.config import ModelConfig
 from musiq_core.images.preparation import PreparationConfig
 from pipelines.scoring.config import ScoringConfig, Vanished
@@ -45,7 +43,6 @@ class Run:
       output: URI of the ledger's folder.
       inputs: What to score.
       models: Scoring models, in the order of the ledger's columns.
-      carried: Columns carried from the inputs to the ledger.
       previous: The ledger as last published, if it was.
       progress_folder: Local folder for live counts; None on other machines' workers.
       engine: Options of the engine that the user gave, by name.
@@ -58,7 +55,6 @@ class Run:
     output: str
     inputs: tuple[Input, ...]
     models: tuple[ScoringModel, ...]
-    carried: tuple[pa.Field, ...] = ()
     previous: PreviousState | None = None
     progress_folder: str | None = None
     engine: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -66,7 +62,7 @@ class Run:
     def __post_init__(self):
         if not self.models:
             raise ValueError("a run needs at least one model")
-        ledger_schema(self.carried, self.ledger_models)
+        ledger_schema((), self.ledger_models)
         _ = self.preparation
 
     @property

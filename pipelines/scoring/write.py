@@ -10,6 +10,7 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.kept_rows import read_kept_rows
 from pipelines.scoring.plan import KeptRow
 from pipelines.scoring.run import Run
@@ -61,6 +62,7 @@ def write_shard(
     *,
     shard: int,
     shard_count: int,
+    columns: CarriedColumns,
     run: Run,
 ) -> ShardSummary:
     """Write one shard; the same rows give the same file, so a retry changes nothing.
@@ -69,6 +71,7 @@ def write_shard(
       rows: The shard's rows, in any order; they are written in order of URI.
       shard: Number of the shard, below `shard_count`.
       shard_count: Shards of the run.
+      columns: The run's carried columns.
       run: The run.
 
     Raises:
@@ -85,14 +88,17 @@ def write_shard(
     }
     table = rows_to_table(
         new,
-        carried=run.carried,
+        carried=columns.table(new),
         models=run.ledger_models,
         run_id=run.id,
         run_started_at=run.started_at,
     )
     if kept:
         table = pa.concat_tables(
-            [table, read_kept_rows(kept, table.schema, shard, shard_count, run)]
+            [
+                table,
+                read_kept_rows(kept, table.schema, shard, shard_count, columns, run),
+            ]
         )
     table = table.sort_by("uri")
     buffer = io.BytesIO()
@@ -138,9 +144,18 @@ class WriteShard(beam.DoFn):
         self._run = run
 
     def process(
-        self, element: tuple[int, Iterable[LedgerRow | KeptRow]], row_count: int
+        self,
+        element: tuple[int, Iterable[LedgerRow | KeptRow]],
+        row_count: int,
+        columns: CarriedColumns,
     ) -> Iterator[ShardSummary]:
         """Emit the summary of the written shard."""
         shard, rows = element
         shard_count = shard_count_for(row_count, self._run.asked.rows_per_shard)
-        yield write_shard(rows, shard=shard, shard_count=shard_count, run=self._run)
+        yield write_shard(
+            rows,
+            shard=shard,
+            shard_count=shard_count,
+            columns=columns,
+            run=self._run,
+        )

@@ -6,6 +6,7 @@ from pipelines.storage.globs import Glob, has_magic
 from pipelines.storage.ranged_reader import open_ranges
 from pipelines.storage.stores import Storage, open_listed, storage_for
 from pipelines.storage.uris import join, resolve
+from pipelines.storage.verified_reads import read_agreed, read_checked
 
 __all__ = [
     "Glob",
@@ -20,6 +21,8 @@ __all__ = [
     "join",
     "open_listed",
     "open_ranges",
+    "read_agreed",
+    "read_checked",
     "resolve",
     "storage_for",
 ]

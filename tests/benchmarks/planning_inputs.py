@@ -102,7 +102,6 @@ def _write_shard(
         row = LedgerRow(
             uri=uri,
             key=uri,
-            carried=("",),
             sha256="0" * 64,
             format="JPEG",
             width=128,
@@ -115,7 +114,7 @@ def _write_shard(
         rows.append(with_object(row, found))
     table = rows_to_table(
         rows,
-        carried=[pa.field("album", pa.string())],
+        carried=pa.table({"album": [""] * len(rows)}),
         models=[model],
         run_id=_RUN_ID,
         run_started_at=_STARTED_AT,

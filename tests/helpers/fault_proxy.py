@@ -22,7 +22,8 @@ SECRET = "a-token-that-must-not-be-told"
 RESET = "reset"  # the connection ends without an answer
 SHORT = "short"  # the body ends before its stated length
 CUT = "cut"  # the body is half of the object, and says so
-FLIPPED = "flipped"  # one bit is another
+FLIPPED = "flipped"  # one bit in the middle is another
+FLIPPED_ANYWHERE = "flipped anywhere"  # one bit is another, by chance
 ZEROED = "zeroed"  # the second half is zeros
 SLOW = "slow"  # the answer comes late
 LOST = "lost"  # the request is done, its answer is a 503
@@ -73,6 +74,10 @@ class FaultProxy:
         """Let the next requests for the object whose path ends so fail, in order."""
         self._planned.setdefault((operation, name), []).extend(faults)
 
+    def take_back(self, operation: str, name: str) -> None:
+        """Let no more requests for an object fail as `fail` has said."""
+        self._planned.pop((operation, name), None)
+
     def count(self, operation: str, name: str = "") -> int:
         """How often something was asked for."""
         return sum(
@@ -85,6 +90,10 @@ class FaultProxy:
             fault = self._choose(operation, name)
             self.requests.append(Request(operation, name, fault))
         return fault
+
+    def chance(self) -> random.Random:
+        """Give what decides where the answer to the newest request is damaged."""
+        return random.Random(f"{self._seed} {len(self.requests)}")
 
     def _choose(self, operation: str, name: str) -> Fault | None:
         if self.outage is not None:
@@ -153,12 +162,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _pass_back(self, answer, data: bytes, fault: Fault | None):
         half = len(data) // 2
+        place = self.proxy.chance().randrange(len(data) or 1)
         sent = {
             SHORT: data[:half],
             CUT: data[:half],
-            FLIPPED: data[:half] + bytes([data[half] ^ 1]) + data[half + 1 :]
-            if data
-            else data,
+            FLIPPED: _flipped(data, half),
+            FLIPPED_ANYWHERE: _flipped(data, place),
             ZEROED: data[:half] + bytes(len(data) - half),
         }.get(fault, data)
         length = len(sent) if fault == CUT else len(data)
@@ -189,6 +198,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
+
+
+def _flipped(data: bytes, place: int) -> bytes:
+    """Give an answer of which one bit at a place is another."""
+    if not data:
+        return data
+    return data[:place] + bytes([data[place] ^ 1 << place % 8]) + data[place + 1 :]
 
 
 def _meaning(method: str, target: str) -> tuple[str, str]:

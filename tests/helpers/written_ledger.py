@@ -67,7 +67,6 @@ def _write_file(
 ) -> LedgerFile:
     table = rows_to_table(
         rows,
-        carried=(),
         models=[MODEL],
         run_id=path.split("/")[1],
         run_started_at=STARTED_AT,

@@ -1,20 +1,22 @@
 """Sends damaged pictures through the decode child until something gives: `make fuzz`.
 
 Every file must give patches or a failure that decoding may give. Case N of a seed is
-always the same file; the first that ends otherwise is saved and ends the run.
+always the same file; the first that ends otherwise is saved and ends the run. Damaged
+containers and tables have half of the time: `fuzz_containers`.
 """
 
 import argparse
-import dataclasses
 import secrets
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from helpers.shared_data import bad_inputs
+from hostile.fuzz_containers import fuzz_containers
+from hostile.fuzz_report import FuzzReport, save_finding
 from hostile.hostile_file import DECODING_FAILURES
 from hostile.mutations import mutate
 from hostile.seed_pictures import seed_pictures
@@ -34,31 +36,8 @@ _CONFIG = PreparationConfig(
 _MAX_SEED_BYTES = 2**17
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FuzzReport:
-    """What a run found.
-
-    Attributes:
-      seed: Where its files came from.
-      outcomes: Cases by outcome: "patches", or the failure class.
-      slowest_seconds: The longest that one case took.
-      finding: What went wrong, with the saved file and how to repeat it; None if
-        nothing did.
-    """
-
-    seed: int
-    outcomes: Mapping[str, int]
-    slowest_seconds: float
-    finding: str | None = None
-
-    @property
-    def cases(self) -> int:
-        """How many files were tried."""
-        return sum(self.outcomes.values())
-
-
 def main() -> int:
-    """Run as the arguments say; 1 if there is a finding."""
+    """Run as the arguments say, containers first; 1 if there is a finding."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32))
@@ -66,21 +45,24 @@ def main() -> int:
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"))
     args = parser.parse_args()
     print(f"SEED={args.seed}", flush=True)
-    started = time.monotonic()
-    report = fuzz(
-        seconds=args.seconds,
-        seed=args.seed,
-        first_case=args.first_case,
-        findings=args.findings,
-    )
-    rate = report.cases / (time.monotonic() - started)
-    print(f"{report.cases} cases, {rate:.0f} a second", end="; ")
-    print(f"slowest {report.slowest_seconds:.2f} s")
-    for outcome, count in Counter(report.outcomes).most_common():
-        print(f"  {outcome:20} {count}")
-    if report.finding:
-        print(f"FINDING: {report.finding}", file=sys.stderr)
-    return 1 if report.finding else 0
+    is_found = False
+    for what, run in {"containers": fuzz_containers, "pictures": fuzz}.items():
+        started = time.monotonic()
+        report = run(
+            seconds=args.seconds / 2,
+            seed=args.seed,
+            first_case=args.first_case,
+            findings=args.findings,
+        )
+        rate = report.cases / (time.monotonic() - started)
+        print(f"{what}: {report.cases} cases, {rate:.0f} a second", end="; ")
+        print(f"slowest {report.slowest_seconds:.2f} s")
+        for outcome, count in Counter(report.outcomes).most_common():
+            print(f"  {outcome:20} {count}")
+        if report.finding:
+            print(f"FINDING: {report.finding}", file=sys.stderr)
+            is_found = True
+    return 1 if is_found else 0
 
 
 def fuzz(
@@ -114,7 +96,7 @@ def fuzz(
             outcomes[outcome] += 1
             slowest = max(slowest, time.monotonic() - started)
             if wrong or outcome == Failure.TIMEOUT:
-                path = _save(findings, data, f"seed-{seed}-case-{case}")
+                path = save_finding(findings, data, f"seed-{seed}-case-{case}")
                 finding = wrong and f"{wrong}; see {path} (SEED={seed}, case {case})"
             case += 1
     finally:
@@ -156,13 +138,6 @@ def _wrong_with(preparation: Preparation) -> str | None:
     }
     broken = [name for name, holds in checks.items() if not holds]
     return f"the image has impossible {', '.join(broken)}: {facts}" if broken else None
-
-
-def _save(folder: Path, data: bytes, name: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    path.write_bytes(data)
-    return path
 
 
 def _small_bad_inputs() -> list[bytes]:

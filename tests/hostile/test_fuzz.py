@@ -7,7 +7,9 @@ import numpy as np
 import psutil
 import pytest
 from hostile.fuzz import damaged_file, fuzz
+from hostile.fuzz_containers import damaged_container, fuzz_containers
 from hostile.mutations import mutate
+from hostile.seed_containers import seed_containers
 from hostile.seed_pictures import seed_pictures
 
 _SEED = 1
@@ -37,6 +39,19 @@ def test_a_decoder_that_dies_is_a_finding_and_its_file_is_kept(tmp_path, corpus)
     [saved] = tmp_path.iterdir()
     assert saved.name == f"seed-{_SEED}-case-{last}"
     assert f"SEED={_SEED}, case {last}" in report.finding
+
+
+def test_every_damaged_container_gives_images_failures_or_one_line(tmp_path):
+    report = fuzz_containers(seconds=_SECONDS, seed=_SEED, findings=tmp_path)
+    assert report.finding is None
+    assert report.outcomes["listed"] > 0
+    assert report.outcomes["refused"] > 0
+
+
+def test_a_container_of_a_case_is_the_same_every_time():
+    cases = [damaged_container(seed=7, case=case) for case in range(200)]
+    assert cases == [damaged_container(seed=7, case=case) for case in range(200)]
+    assert {name for name, _ in cases} == set(seed_containers())
 
 
 def test_a_case_is_the_same_file_every_time(corpus):

@@ -17,7 +17,7 @@ from hostile.seed_pictures import good_png
 from hostile.watched_run import Watched, watch_musiq
 
 from pipelines.records.tfrecord import write_record
-from pipelines.scoring.shards.tar_shard import member_name
+from pipelines.scoring.shards.tar_members import member_name
 from schemas.failures import Failure
 
 GOOD = good_png(1)
@@ -212,7 +212,7 @@ def test_members_that_would_escape_are_images_like_any_other(run):
 def test_paths_in_parquet_are_names_and_open_nothing(run):
     assert run.outcomes("names.parquet") == {
         "row=0": "scored",
-        "row=1": Failure.EMPTY,
+        "row=1": Failure.FORBIDDEN_URI,
         "row=2": Failure.NOT_AN_IMAGE,
     }
     row = run.rows[f"{run.folder}/names.parquet#row=1"]

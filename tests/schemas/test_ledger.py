@@ -20,7 +20,7 @@ AVA = LedgerModel(name="ava", digest="b" * 64, has_distribution=True)
 STARTED = datetime.datetime(2026, 1, 2, 3, tzinfo=datetime.UTC)
 
 
-def table(rows, carried=(), models=(KONIQ, AVA)):
+def table(rows, carried=None, models=(KONIQ, AVA)):
     return rows_to_table(
         rows, carried=carried, models=models, run_id="run", run_started_at=STARTED
     )
@@ -70,21 +70,25 @@ def test_a_failed_row_has_nulls_where_scores_would_be():
 
 
 def test_carried_values_come_back_as_they_came(tmp_path):
-    fields = [
-        pa.field("when", pa.timestamp("ns", tz="Europe/Berlin")),
-        pa.field("tags", pa.list_(pa.string())),
-    ]
-    row = LedgerRow(uri="u", key="k", carried=(1_700_000_000_123_456_789, ["a", "b"]))
-    pq.write_table(table([row], carried=fields), tmp_path / "x.parquet")
+    when = pa.array([1_700_000_000_123_456_789], pa.timestamp("ns", tz="Europe/Berlin"))
+    carried = pa.table({"when": when, "tags": [["a", "b"]]})
+    row = LedgerRow(uri="u", key="k")
+    pq.write_table(table([row], carried=carried), tmp_path / "x.parquet")
     found = pq.read_table(tmp_path / "x.parquet")
     assert found.column("when").cast(pa.int64())[0].as_py() == 1_700_000_000_123_456_789
     assert found.column("tags")[0].as_py() == ["a", "b"]
 
 
-@pytest.mark.parametrize("name", ["uri", "status", "musiq_koniq", "vanished"])
+@pytest.mark.parametrize("name", ["uri", "Status", "MUSIQ_koniq", "vanished"])
 def test_an_input_column_must_not_take_a_ledger_columns_name(name):
     with pytest.raises(LedgerError, match=f"'{name}' has the name of a ledger column"):
         ledger_schema([pa.field(name, pa.string())], [KONIQ])
+
+
+def test_two_input_columns_must_not_differ_only_by_case():
+    fields = [pa.field("label", pa.string()), pa.field("Label", pa.string())]
+    with pytest.raises(LedgerError, match="would repeat: Label, label"):
+        ledger_schema(fields, [KONIQ])
 
 
 def test_models_must_not_share_columns():

@@ -1,9 +1,9 @@
 """List: what an input names becomes image refs and shards, streamed in order."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from pipelines.scoring.allowed_buckets import require_allowed
+from pipelines.scoring.carried.layout import NOTHING, Carried, FoundLayout
 from pipelines.scoring.choice import Chooser, PatternsMet, up_to_limit
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input, InputKind
@@ -18,14 +18,17 @@ from schemas.failures import ImageFailure
 from schemas.left_out import LeftOut
 
 
-def list_input(one: Input) -> Iterator[ImageRef | Shard | LeftOut | PatternsMet]:
+def list_input(
+    one: Input,
+) -> Iterator[ImageRef | Shard | FoundLayout | LeftOut | PatternsMet]:
     """Yield what one input names, repeats included, in a fixed order.
 
     What is left out on purpose is counted among it.
 
     A shard stands for the images in it, which `list_shard` lists. What a glob, a list
     or a manifest names is a shard if its name, or the glob's, ends as those of shards
-    do. In a folder, every file is an image that is none of the side files.
+    do. In a folder, every file is an image that is none of the side files. The layouts
+    of what refs carry come before them.
 
     Raises:
       InputError: If a list or manifest turns out to be damaged.
@@ -38,9 +41,11 @@ def list_input(one: Input) -> Iterator[ImageRef | Shard | LeftOut | PatternsMet]
         yield chooser.met
 
 
-def _chosen(one: Input, chooser: Chooser) -> Iterator[ImageRef | Shard | LeftOut]:
+def _chosen(
+    one: Input, chooser: Chooser
+) -> Iterator[ImageRef | Shard | FoundLayout | LeftOut]:
     for named in _list_all(one):
-        if isinstance(named, LeftOut):
+        if not isinstance(named, ImageRef | Shard):
             yield named
             continue
         name = _name_to_match(named.key, one)
@@ -64,7 +69,7 @@ def folder_of(one: Input) -> str:
     return one.uri[: one.uri.rfind("/") + 1]
 
 
-def _list_all(one: Input) -> Iterator[ImageRef | Shard | LeftOut]:
+def _list_all(one: Input) -> Iterator[ImageRef | Shard | FoundLayout | LeftOut]:
     if one.kind in (InputKind.URI_LIST, InputKind.CSV, InputKind.PARQUET):
         return _list_named(one)
     if one.kind is InputKind.NUMBERED:
@@ -117,9 +122,13 @@ def _list_numbered(one: Input) -> Iterator[ImageRef | Shard]:
         yield _ref(one, uri, key=key, place=place, pattern=one.uri)
 
 
-def _list_named(one: Input) -> Iterator[ImageRef | Shard]:
+def _list_named(one: Input) -> Iterator[ImageRef | Shard | FoundLayout]:
     folder = one.uri[: one.uri.rfind("/") + 1]
+    layout = NOTHING.layout
     for place, (name, said) in enumerate(named_images(one)):
+        if said.layout is not layout:
+            layout = said.layout
+            yield FoundLayout(layout=layout, order=(one.number, place))
         try:
             with refusals_as_failures():
                 uri = require_allowed(resolve(name, base=folder), one.buckets)
@@ -129,7 +138,8 @@ def _list_named(one: Input) -> Iterator[ImageRef | Shard]:
                 uri=uri,
                 key=uri,
                 order=(one.number, place),
-                carried=tuple(map(said.get, one.carried_names)),
+                carried=said.values,
+                layout=layout.digest,
                 refusal=(failure.failure, failure.detail),
             )
         else:
@@ -143,7 +153,7 @@ def _ref(
     key: str,
     place: int,
     pattern: str,
-    said: dict[str, Any] | None = None,
+    said: Carried = NOTHING,
     listed: StoredObject | None = None,
 ) -> ImageRef | Shard:
     """Return the ref of a file, or the shard that `pattern` says it is."""
@@ -155,13 +165,14 @@ def _ref(
             format=shard_format,
             order=(one.number, place),
             source=one,
-            said=said or {},
+            said=said,
             listed=listed,
         )
     return ImageRef(
         uri=uri,
         key=key,
         order=(one.number, place),
-        carried=tuple(map((said or {}).get, one.carried_names)),
+        carried=said.values,
+        layout=said.layout.digest,
         listed=listed,
     )

@@ -2,20 +2,21 @@
 
 import io
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from pipelines.scoring.carried.layout import NOTHING, Carried
+from pipelines.scoring.carried.rows import carry_arrow
 from pipelines.scoring.input import Input, InputError, InputKind
-from pipelines.scoring.shards.columns import plain_type, python_values
 from pipelines.storage import storage_for
 
 _BATCH_ROWS = 10_000
 
 
-def named_images(one: Input) -> Iterator[tuple[str, dict[str, Any]]]:
+def named_images(one: Input) -> Iterator[tuple[str, Carried]]:
     """Yield what a list or manifest says of each image: its name, its other columns.
 
     Raises:
@@ -24,21 +25,21 @@ def named_images(one: Input) -> Iterator[tuple[str, dict[str, Any]]]:
     """
     if one.kind is InputKind.URI_LIST:
         for name in _lines(one.uri):
-            yield name, {}
+            yield name, NOTHING
         return
     for batch in _manifest_batches(one.uri, one.kind):
         names = batch.column(one.uri_column).cast(pa.string()).to_pylist()
         columns = {
-            field.name: python_values(batch.column(field.name), field.type)
-            for field in one.carried
-            if field.name in batch.schema.names  # others are for shards to fill
+            name: batch.column(name)
+            for name in batch.schema.names
+            if name != one.uri_column
         }
-        for row, name in enumerate(names):
-            yield name or "", {k: values[row] for k, values in columns.items()}
+        rows = carry_arrow(columns, count=batch.num_rows)
+        yield from zip([name or "" for name in names], rows, strict=True)
 
 
-def manifest_fields(uri: str, kind: InputKind, uri_column: str) -> tuple[pa.Field, ...]:
-    """Return a manifest's columns other than `uri_column`.
+def require_manifest(uri: str, kind: InputKind, uri_column: str) -> None:
+    """Refuse a manifest without `uri_column`, or with two columns of one name.
 
     Raises:
       InputError: If it has no such column, or two of one name.
@@ -51,11 +52,6 @@ def manifest_fields(uri: str, kind: InputKind, uri_column: str) -> tuple[pa.Fiel
             f"{kind} {uri} has no column {uri_column!r}; it has "
             f"{', '.join(schema.names)}: name the one with the URIs by --uri_column"
         )
-    return tuple(
-        pa.field(field.name, plain_type(field.type))
-        for field in schema
-        if field.name != uri_column
-    )
 
 
 def manifest_schema(uri: str, kind: InputKind) -> pa.Schema:

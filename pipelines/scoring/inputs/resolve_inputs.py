@@ -1,17 +1,14 @@
 """What the user named, found out before the job starts."""
 
 import dataclasses
-import itertools
 from collections.abc import Iterable, Sequence
-
-import pyarrow as pa
 
 from pipelines.scoring.allowed_buckets import buckets_of
 from pipelines.scoring.choice import Choice
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input, InputError, InputKind
-from pipelines.scoring.inputs.list_input import folder_of, list_input, named_by
-from pipelines.scoring.inputs.manifests import manifest_fields, manifest_schema
+from pipelines.scoring.inputs.list_input import folder_of, list_input
+from pipelines.scoring.inputs.manifests import manifest_schema, require_manifest
 from pipelines.scoring.inputs.numbered_files import count_numbered, is_numbered
 from pipelines.scoring.inputs.unread_files import (
     advice_on_containers,
@@ -19,7 +16,7 @@ from pipelines.scoring.inputs.unread_files import (
     unread_file,
 )
 from pipelines.scoring.shards.formats import shard_format_of
-from pipelines.scoring.shards.list_shard import list_shard, shard_fields
+from pipelines.scoring.shards.list_shard import list_shard
 from pipelines.scoring.shards.parquet_shard import holds_images
 from pipelines.scoring.shards.shard import Shard
 from pipelines.scoring.side_files import SIDE_FILE_KINDS
@@ -33,6 +30,8 @@ _KINDS_BY_SUFFIX = {
     ".csv": InputKind.CSV,
     ".tsv": InputKind.CSV,
     ".parquet": InputKind.PARQUET,
+    ".parq": InputKind.PARQUET,
+    ".pq": InputKind.PARQUET,
     ".txt": InputKind.URI_LIST,
 }
 
@@ -68,34 +67,12 @@ def resolve_inputs(
     ]
     buckets = buckets_of([*(one.uri for one in inputs), *allowed])
     inputs = [
-        _with_shards(
-            dataclasses.replace(one, buckets=buckets, choice=choice or Choice())
-        )
+        dataclasses.replace(one, buckets=buckets, choice=choice or Choice())
         for one in inputs
     ]
-    names = tuple(field.name for field in carried_fields(inputs))
-    inputs = [dataclasses.replace(one, carried_names=names) for one in inputs]
     for one in inputs:
         _require_images(one)
     return tuple(inputs)
-
-
-def carried_fields(inputs: Sequence[Input]) -> tuple[pa.Field, ...]:
-    """Return the carried columns of all inputs together, in order of first mention.
-
-    Raises:
-      InputError: If two inputs have a column of one name but of different types.
-    """
-    fields: dict[str, pa.Field] = {}
-    for one in inputs:
-        for field in one.carried:
-            known = fields.setdefault(field.name, field)
-            if known.type != field.type:
-                raise InputError(
-                    f"column {field.name!r} is {field.type} in {one.uri} but "
-                    f"{known.type} in another input; give it one type or another name"
-                )
-    return tuple(fields.values())
 
 
 def _resolve_input(
@@ -107,16 +84,14 @@ def _resolve_input(
         told = without_secrets(text)
         raise InputError(f"--input {told}: {refused}") from refused
     kind, uri = _kind_of(text, uri, uri_column, image_column)
-    carried = ()
     if kind in (InputKind.CSV, InputKind.PARQUET):
-        carried = manifest_fields(uri, kind, uri_column)
+        require_manifest(uri, kind, uri_column)
     return Input(
         number=number,
         uri=uri,
         kind=kind,
         uri_column=uri_column,
         image_column=image_column,
-        carried=carried,
     )
 
 
@@ -164,27 +139,13 @@ def _kind_by_suffix(uri: str) -> InputKind | None:
     return _KINDS_BY_SUFFIX.get(suffix)
 
 
-def _with_shards(one: Input) -> Input:
-    """Add the columns of the first shard, if shards are what is named first.
-
-    A shard that cannot be read has no say: its row will tell.
-    """
-    known = {field.name for field in one.carried}
-    for shard in itertools.islice(named_by(one), _SHARDS_LOOKED_INTO):
-        if not isinstance(shard, Shard):
-            break
-        fields = shard_fields(shard)
-        if fields is not None:
-            _require_no_manifest(one, shard)
-            own = [field for field in fields if field.name not in known]
-            return dataclasses.replace(one, carried=(*one.carried, *own))
-    return one
-
-
 def _require_no_manifest(one: Input, shard: Shard) -> None:
     kind = _kind_by_suffix(shard.uri)
     if one.kind is InputKind.GLOB and kind is InputKind.PARQUET:
-        schema = manifest_schema(shard.uri, InputKind.PARQUET)
+        try:
+            schema = manifest_schema(shard.uri, InputKind.PARQUET)
+        except InputError:
+            return  # its row will tell
         if one.uri_column in schema.names:
             raise InputError(
                 f"--input {one.uri}: {shard.uri} is a manifest, as it has a column "
@@ -204,6 +165,7 @@ def _require_images(one: Input) -> None:
     shard_count = 0
     for named in list_input(one):
         if isinstance(named, Shard):
+            _require_no_manifest(one, named)
             if _has_images(named, one, left_out):
                 return
             shard_count += 1

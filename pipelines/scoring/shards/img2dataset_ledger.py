@@ -6,36 +6,50 @@ ledger of img2dataset already says why each is missing.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import pyarrow as pa
 
+from pipelines.scoring.carried.arrow_types import is_textual
+from pipelines.scoring.carried.layout import Carried
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.refusals import open_shard
 from pipelines.scoring.shards.shard import Shard
-from pipelines.scoring.shards.tar_shard import NamedMember, member_ref, named_members
+from pipelines.scoring.shards.tar_members import NamedMember, named_members
+from pipelines.scoring.shards.tar_shard import member_ref
 from pipelines.storage import StoredObject, storage_for
 from schemas.failures import Failure, ImageFailure
+from schemas.left_out import LeftOut, LeftOutTally
 
-_SUCCESS = "success"
+SUCCESS = "success"
+_FAILED = "failed downloads of img2dataset"
 
 
 def is_img2dataset(schema: pa.Schema) -> bool:
     """Whether a Parquet file without images is a ledger of img2dataset."""
     return all(
-        name in schema.names and pa.types.is_string(schema.field(name).type)
+        name in schema.names and is_textual(schema.field(name).type)
         for name in ("key", "status")
     )
 
 
-def list_downloaded(shard: Shard, rows: Iterable[dict[str, Any]]) -> Iterator[ImageRef]:
+def failed_download(key: str | None) -> LeftOut:
+    """Return that a row is left out, as nothing was downloaded."""
+    return LeftOut(reason=_FAILED, example=key)
+
+
+def list_downloaded(
+    shard: Shard,
+    rows: Iterable[tuple[str | None, str | None, Carried]],
+    left_out: LeftOutTally,
+) -> Iterator[ImageRef]:
     """Yield the refs of the images that a ledger says are in the archive beside it.
 
     One that is not there gives a ref that is refused as `not_found`.
 
     Args:
       shard: The ledger.
-      rows: Its rows: key, status and the carried columns.
+      rows: Key and status of its rows, and what they say of the images.
+      left_out: Where failed downloads are counted.
 
     Raises:
       ImageFailure: If there is no archive beside it; or, at the end, if the archive is
@@ -44,19 +58,22 @@ def list_downloaded(shard: Shard, rows: Iterable[dict[str, Any]]) -> Iterator[Im
     archive = _archive_beside(shard.uri)
     images, damage = _images_by_key(archive)
     place = 0
-    for row in rows:
-        key = row["key"] or ""
-        if row["status"] != _SUCCESS:
+    for key, status, carried in rows:
+        if status != SUCCESS:
+            left_out.add(failed_download(key))
             continue
+        key = key or ""
         for named in images.get(key, ()):
-            yield member_ref(shard, archive, named, place=place, carried=row)
+            yield member_ref(
+                shard, archive, named, key=key, place=place, carried=carried
+            )
             place += 1
         if key not in images:
             yield shard.ref(
                 place=place,
                 name=f"{archive.uri}#{key}",
                 key=key,
-                carried=row,
+                carried=carried,
                 refusal=(
                     Failure.NOT_FOUND,
                     "img2dataset says it was downloaded, but the archive has no such "
@@ -90,7 +107,7 @@ def _images_by_key(
         with open_shard(archive) as file:
             for named in named_members(file, archive.size_bytes):
                 if named.is_image:
-                    images.setdefault(named.key, []).append(named)
+                    images.setdefault(named.sample, []).append(named)
     except ImageFailure as failure:
         if failure.failure.is_transient:
             raise

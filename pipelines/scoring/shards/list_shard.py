@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-import pyarrow as pa
-
+from pipelines.scoring.carried.arrow_types import CannotCarryError
+from pipelines.scoring.carried.layout import FoundLayout
 from pipelines.scoring.choice import Chooser, PatternsMet, up_to_limit
 from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.input import InputError
 from pipelines.scoring.refusals import open_shard, refusals_as_failures
 from pipelines.scoring.shards.shard import Shard
 from pipelines.scoring.shards.tar_shard import TarPart
@@ -14,15 +15,18 @@ from schemas.failures import ImageFailure
 from schemas.left_out import LeftOut
 
 
-def list_shard(shard: Shard) -> Iterator[ImageRef | LeftOut | PatternsMet]:
+def list_shard(
+    shard: Shard,
+) -> Iterator[ImageRef | FoundLayout | LeftOut | PatternsMet]:
     """Yield the refs of the images in a shard, in its own order, streamed.
 
     What is left out on purpose is counted among them.
 
     A shard that cannot be read, or not to its end, gives one refused ref more, which
-    has the URI of the shard itself.
+    has the URI of the shard itself. Last come the layouts of what the refs carry.
 
     Raises:
+      InputError: If what it says of its images cannot be carried.
       StorageError: If the store fails, or the shard for a reason that may pass: rows of
         its images must not be dropped for that.
     """
@@ -33,6 +37,8 @@ def list_shard(shard: Shard) -> Iterator[ImageRef | LeftOut | PatternsMet]:
         with open_shard(found) as file:
             members = shard.format.list(shard, found, file)
             yield from up_to_limit(_chosen(members, chooser), choice.limit)
+    except CannotCarryError as error:
+        raise InputError(f"{shard.uri}: {error}") from error
     except ImageFailure as failure:
         if failure.failure.is_transient:
             raise StorageError(
@@ -45,6 +51,7 @@ def list_shard(shard: Shard) -> Iterator[ImageRef | LeftOut | PatternsMet]:
             listed=found,
             refusal=(failure.failure, failure.detail),
         )
+    yield from shard.layouts
     if choice.patterns:
         yield chooser.met
 
@@ -64,19 +71,6 @@ def _name_of(ref: ImageRef) -> str:
     if ref.listed and isinstance(ref.part, TarPart):
         return ref.uri.removeprefix(f"{ref.listed.uri}#")
     return ref.key
-
-
-def shard_fields(shard: Shard) -> tuple[pa.Field, ...] | None:
-    """Return the columns that a shard has to offer; None if it cannot be read.
-
-    Raises:
-      StorageError: If the store fails.
-    """
-    try:
-        with open_shard(shard.listed or _look_at(shard.uri)) as file:
-            return shard.format.fields(shard, file)
-    except ImageFailure:
-        return None
 
 
 def claimed_images(shard: Shard) -> int | None:

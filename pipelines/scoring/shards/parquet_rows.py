@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.scoring.carried.arrow_types import is_list
 from pipelines.scoring.refusals import open_shard
+from pipelines.scoring.shards.image_column import holds_file
 from pipelines.scoring.shards.part import require_part_size
 from pipelines.storage import StoredObject
 from schemas.failures import Failure, ImageFailure
@@ -22,12 +24,14 @@ class ParquetPart:
     Attributes:
       row_group: Number of the row group.
       row: Place in the row group.
-      column: Path of the column, such as `image.bytes`.
+      column: What the file calls the column of bytes, such as `image.bytes`.
+      item: Which of the row's images, in a column of lists of images.
     """
 
     row_group: int
     row: int
     column: str
+    item: int | None = None
 
     @property
     def size_bytes(self) -> None:
@@ -42,7 +46,7 @@ def read_rows(
 
     Args:
       found: The file, as it was when the parts were listed.
-      parts: Rows of one row group and column, ascending.
+      parts: Images of one row group and column, their rows ascending.
       max_bytes: Larger images are `too_large`.
 
     Raises:
@@ -50,8 +54,11 @@ def read_rows(
       StorageError: If the store is down.
     """
     try:
-        for value in _values(found, parts):
-            yield _checked(value, max_bytes)
+        for value, item in _values(found, parts):
+            try:
+                yield _image(value, item, max_bytes)
+            except ImageFailure as failure:
+                yield failure
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
         raise ImageFailure(
@@ -59,40 +66,65 @@ def read_rows(
         ) from error
 
 
-def _values(found: StoredObject, parts: Sequence[ParquetPart]) -> Iterator[pa.Scalar]:
-    """Yield the wanted values of a column, in order."""
+def _values(
+    found: StoredObject, parts: Sequence[ParquetPart]
+) -> Iterator[tuple[pa.Scalar, int | None]]:
+    """Yield the wanted values of a column, in order, and which image of each."""
     group, column = parts[0].row_group, parts[0].column
     with open_shard(found) as file:
-        parquet = pq.ParquetFile(file, buffer_size=_READ_AHEAD_BYTES)
+        parquet = pq.ParquetFile(
+            file, buffer_size=_READ_AHEAD_BYTES, page_checksum_verification=True
+        )
         batches = parquet.iter_batches(
             _ROWS_AT_ONCE, row_groups=[group], columns=[column]
         )
-        wanted = [part.row for part in parts]
+        wanted = list(parts)
         start = 0
         for batch in batches:
             end = start + batch.num_rows
-            while wanted and wanted[0] < end:
-                yield _value(batch, column, wanted.pop(0) - start)
+            while wanted and wanted[0].row < end:
+                part = wanted.pop(0)
+                yield batch.column(0)[part.row - start], part.item
             if not wanted:
                 return
             start = end
     raise ImageFailure(Failure.TRUNCATED, "the row group ends before this row")
 
 
-def _value(batch: pa.RecordBatch, column: str, row: int) -> pa.Scalar:
-    value = batch.column(0)[row]
-    is_struct = pa.types.is_struct(batch.schema.field(0).type)
-    if is_struct and value.is_valid:
-        return value[column.rpartition(".")[2]]
-    return value
+def _image(value: pa.Scalar, item: int | None, max_bytes: int) -> bytes:
+    """Return the bytes in a value, which may be in structs or a list of images.
 
-
-def _checked(value: pa.Scalar, max_bytes: int) -> bytes | ImageFailure:
+    Raises:
+      ImageFailure: If there are none, or too many.
+    """
+    while value.is_valid and not holds_file(value.type):
+        if is_list(value.type):
+            if item is None:
+                raise ImageFailure(Failure.EMPTY, "the row has a list of no images")
+            value = value.values[item]
+        else:
+            value = value[0]  # of a struct of which nothing else was read
+    if pa.types.is_dictionary(value.type):
+        value = value.value
     if not value.is_valid:
-        return ImageFailure(Failure.EMPTY, "the row holds no bytes")
+        raise ImageFailure(Failure.EMPTY, "the row holds no bytes")
+    if is_list(value.type):
+        return _bytes_of_numbers(value.values, max_bytes)
     buffer = value.as_buffer()
-    try:
-        require_part_size(buffer.size, max_bytes)
-    except ImageFailure as failure:
-        return failure
+    require_part_size(buffer.size, max_bytes)
     return buffer.to_pybytes()
+
+
+def _bytes_of_numbers(numbers: pa.Array, max_bytes: int) -> bytes:
+    """Return bytes that are written as a list of numbers, signed or not."""
+    require_part_size(len(numbers), max_bytes)
+    if numbers.null_count:
+        raise ImageFailure(Failure.NOT_AN_IMAGE, "the list of numbers has gaps")
+    if pa.types.is_int8(numbers.type):
+        return numbers.view(pa.uint8()).to_numpy().tobytes()
+    try:
+        return numbers.cast(pa.uint8()).to_numpy().tobytes()
+    except pa.ArrowInvalid as error:
+        raise ImageFailure(
+            Failure.NOT_AN_IMAGE, "the numbers of the list are not bytes, from 0 to 255"
+        ) from error

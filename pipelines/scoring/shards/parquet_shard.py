@@ -2,25 +2,43 @@
 
 import contextlib
 import dataclasses
+import functools
+import itertools
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.scoring.allowed_buckets import require_allowed
+from pipelines.scoring.carried.convert import convert
+from pipelines.scoring.carried.layout import Carried
+from pipelines.scoring.carried.rows import (
+    carry_arrow,
+    plain_column,
+    require_distinct,
+)
+from pipelines.scoring.carried.transport import to_python
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.shards.columns import plain_type, python_values
+from pipelines.scoring.refusals import refusals_as_failures
 from pipelines.scoring.shards.image_column import (
     ImageColumn,
-    carried_columns,
     find_image_column,
 )
-from pipelines.scoring.shards.img2dataset_ledger import is_img2dataset, list_downloaded
+from pipelines.scoring.shards.img2dataset_ledger import (
+    SUCCESS,
+    failed_download,
+    is_img2dataset,
+    list_downloaded,
+)
+from pipelines.scoring.shards.parquet_columns import carried_fields
+from pipelines.scoring.shards.parquet_images import HeldImage, held_images, leaf_of
 from pipelines.scoring.shards.parquet_rows import ParquetPart, read_rows
-from pipelines.scoring.shards.shard import Shard, ShardFormat
-from pipelines.storage import StoredObject
+from pipelines.scoring.shards.shard import Shard, ShardFormat, then_left_out
+from pipelines.storage import StoredObject, resolve
 from schemas.failures import Failure, ImageFailure
+from schemas.left_out import LeftOut, LeftOutTally
 
 _BATCH_ROWS = 1000
 _ROWS_TOGETHER = 1000
@@ -33,17 +51,8 @@ class ParquetFormat(ShardFormat[ParquetPart]):
     Row groups are compressed as a whole, so images in them cannot be read one by one.
     """
 
-    names = re.compile(r"\.parquet$", re.IGNORECASE)
+    names = re.compile(r"\.(parquet|parq|pq)$", re.IGNORECASE)
     part_type = ParquetPart
-
-    def fields(self, shard: Shard, file: BinaryIO) -> tuple[pa.Field, ...]:
-        """Return the columns that a file's images carry along."""
-        schema = _open(file).schema_arrow
-        column = find_image_column(schema, shard.source.image_column)
-        return tuple(
-            pa.field(ours, plain_type(schema.field(theirs).type))
-            for theirs, ours in carried_columns(schema, column).items()
-        )
 
     def claimed_images(self, shard: Shard, file: BinaryIO) -> int | None:
         """Return the number of rows, which the footer of a file with images says."""
@@ -53,10 +62,11 @@ class ParquetFormat(ShardFormat[ParquetPart]):
 
     def list(
         self, shard: Shard, found: StoredObject, file: BinaryIO
-    ) -> Iterator[ImageRef]:
+    ) -> Iterator[ImageRef | LeftOut]:
         """Yield one ref a row: `file.parquet#row=17` is the row after 17 others."""
         parquet = _open(file)
         schema = parquet.schema_arrow
+        require_distinct(schema.names)
         column = find_image_column(schema, shard.source.image_column)
         if parquet.metadata.num_rows > found.size_bytes:
             raise ImageFailure(
@@ -64,17 +74,20 @@ class ParquetFormat(ShardFormat[ParquetPart]):
                 f"it claims {parquet.metadata.num_rows} rows in {found.size_bytes} "
                 "bytes",
             )
+        left_out = LeftOutTally()
         if column is not None:
-            yield from _list_rows(shard, found, parquet, column)
+            refs = _list_rows(shard, found, parquet, column, left_out)
         elif is_img2dataset(schema):
-            rows = _rows(parquet, shard, None, ["key", "status"])
-            yield from list_downloaded(shard, (values for _, _, values in rows))
+            rows = _rows(parquet, None, ["key", "status"])
+            told = ((key, status, said) for _, _, (key, status), said in rows)
+            refs = list_downloaded(shard, told, left_out)
         else:
             raise ImageFailure(
                 Failure.UNREADABLE,
                 "no column holds images, and it is no ledger of img2dataset; a "
                 "manifest is named by an --input of its own",
             )
+        yield from then_left_out(refs, left_out)
 
     def together(self, part: ParquetPart) -> tuple[str, int]:
         """Return a row group, or a thousand rows of it, each read to its last row."""
@@ -103,26 +116,89 @@ def holds_images(schema: pa.Schema, image_column: str | None) -> bool:
 
 
 def _list_rows(
-    shard: Shard, found: StoredObject, parquet: pq.ParquetFile, column: ImageColumn
+    shard: Shard,
+    found: StoredObject,
+    parquet: pq.ParquetFile,
+    column: ImageColumn,
+    left_out: LeftOutTally,
 ) -> Iterator[ImageRef]:
-    key_paths = [column.key_path] if column.key_path else []
-    for place, (group, row, values) in enumerate(
-        _rows(parquet, shard, column, key_paths)
+    names = [column.key_path] if column.key_path else []
+    is_downloaded = is_img2dataset(parquet.schema_arrow)
+    names += ["status"] if is_downloaded else []
+    leaf = leaf_of(parquet, column.bytes_path)
+    place = itertools.count()
+    held = _held(
+        parquet, column, must_tell_bytes=is_downloaded or column.file_path is not None
+    )
+    for row_number, ((group, row, keys, carried), images) in enumerate(
+        zip(_rows(parquet, column, names), held, strict=True)
     ):
-        key = values.get(column.key_path or "") or f"{shard.key}#row={place}"
-        yield shard.ref(
-            place=place,
-            name=shard.name_of(f"row={place}"),
-            key=key,
-            carried=values,
-            listed=found,
-            part=ParquetPart(row_group=group, row=row, column=column.bytes_path),
-        )
+        key = next(iter(keys), None)
+        for image in images:
+            name = f"row={row_number}"
+            if image.item is not None:
+                name += f"&item={image.item}"
+            own_key = (image.file or key) if column.is_list else (key or image.file)
+            ref = functools.partial(
+                shard.ref,
+                place=next(place),
+                key=own_key or f"{shard.key}#{name}",
+                carried=carried,
+            )
+            if is_downloaded and not image.has_bytes and keys[-1] != SUCCESS:
+                left_out.add(failed_download(key))
+                continue
+            if image.file and not image.has_bytes:
+                yield _file_beside(shard, image.file, name, ref)
+                continue
+            yield ref(
+                name=shard.name_of(name),
+                listed=found,
+                part=ParquetPart(
+                    row_group=group, row=row, column=leaf, item=image.item
+                ),
+            )
+
+
+def _held(
+    parquet: pq.ParquetFile, column: ImageColumn, *, must_tell_bytes: bool
+) -> Iterator[list[HeldImage]]:
+    for group in range(parquet.num_row_groups):
+        with _damages():
+            yield from held_images(
+                parquet, group, column, must_tell_bytes=must_tell_bytes
+            )
+
+
+def _file_beside(
+    shard: Shard, file: str, place: str, ref: Callable[..., ImageRef]
+) -> ImageRef:
+    """Return the ref of a file that a row names in place of its bytes.
+
+    Like a list, a file in an object store may not name local ones; unlike one, it may
+    only name what lies below its own folder, as it need not be the user's own.
+    """
+    folder = shard.uri[: shard.uri.rfind("/") + 1]
+    try:
+        with refusals_as_failures():
+            uri = require_allowed(resolve(file, base=folder), shard.source.buckets)
+            if not uri.startswith(folder):
+                raise ImageFailure(
+                    Failure.FORBIDDEN_URI, "it leads out of the folder of this file"
+                )
+    except ImageFailure as failure:
+        detail = f"the row has no bytes, and {file!r} is not read: {failure.detail}"
+        return ref(name=shard.name_of(place), refusal=(failure.failure, detail))
+    return ref(name=uri)
 
 
 def _open(file: BinaryIO) -> pq.ParquetFile:
     with _damages():
-        return pq.ParquetFile(file, buffer_size=1 << 20)
+        parquet = pq.ParquetFile(
+            file, buffer_size=1 << 20, page_checksum_verification=True
+        )
+        _ = parquet.schema_arrow.names  # which may be no text
+        return parquet
 
 
 @contextlib.contextmanager
@@ -138,66 +214,41 @@ def _damages() -> Iterator[None]:
 
 
 def _rows(
-    parquet: pq.ParquetFile,
-    shard: Shard,
-    column: ImageColumn | None,
-    paths: Sequence[str],
-) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """Yield row group, place in it, and values of every row.
-
-    Values are those of the shard's own carried columns by their names in the ledger,
-    and those of `paths`, which are columns of text.
-    """
-    types = {field.name: field.type for field in shard.own_fields}
-    carried = {
-        theirs: ours
-        for theirs, ours in carried_columns(parquet.schema_arrow, column).items()
-        if ours in types
-    }
+    parquet: pq.ParquetFile, column: ImageColumn | None, paths: Sequence[str]
+) -> Iterator[tuple[int, int, tuple[str | None, ...], Carried]]:
+    """Yield row group, place in it, texts at `paths` and what is carried, by row."""
+    carried = carried_fields(parquet.schema_arrow, column)
     for group in range(parquet.num_row_groups):
-        if not carried and not paths:
-            count = parquet.metadata.row_group(group).num_rows
-            yield from ((group, row, {}) for row in range(count))
-            continue
         row = 0
-        for batch in _batches(parquet, group, [*carried, *paths]):
+        read = list(dict.fromkeys([*carried.paths, *paths]))
+        for batch, count in _batches(parquet, group, read):
             columns = {
-                ours: _values(batch.column(theirs), types[ours], theirs)
-                for theirs, ours in carried.items()
+                field.name: plain_column(
+                    field.name, batch.column(field.name), field.type
+                )
+                for field in carried.fields
             }
-            for path in paths:
-                columns[path] = _values(_at(batch, path), pa.string(), path)
-            for index in range(batch.num_rows):
-                values = {name: column[index] for name, column in columns.items()}
-                yield group, row, values
+            said = carry_arrow(columns, count=count, left_out=carried.left_out)
+            texts = [to_python(convert(batch.column(p), pa.string())) for p in paths]
+            keys = zip(*texts, strict=True) if texts else itertools.repeat((), count)
+            for texts_of_row, carried_of_row in zip(keys, said, strict=True):
+                yield group, row, texts_of_row, carried_of_row
                 row += 1
 
 
 def _batches(
     parquet: pq.ParquetFile, group: int, columns: list[str]
-) -> Iterator[pa.RecordBatch]:
+) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Yield the batches of a row group, and how many rows each has."""
+    count = parquet.metadata.row_group(group).num_rows
+    if not columns:
+        for start in range(0, count, _BATCH_ROWS):
+            yield pa.record_batch({}), min(_BATCH_ROWS, count - start)
+        return
     batches = parquet.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns)
     while True:
         with _damages():
             batch = next(batches, None)
         if batch is None:
             return
-        yield batch
-
-
-def _at(batch: pa.RecordBatch, path: str) -> pa.Array:
-    """Return a column, or a field of a column of structs."""
-    if path in batch.schema.names:
-        return batch.column(path)
-    [inner] = batch.column(path.rpartition(".")[0]).flatten()
-    return inner
-
-
-def _values(column: pa.Array, data_type: pa.DataType, name: str) -> list[Any]:
-    try:
-        return python_values(column, data_type)
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise ImageFailure(
-            Failure.UNREADABLE,
-            f"column {name!r} is {column.type}, which cannot be carried as {data_type}",
-        ) from error
+        yield batch, batch.num_rows

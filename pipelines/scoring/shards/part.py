@@ -1,9 +1,10 @@
 """Parts of larger files: which of them an image is, and its bytes."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from pipelines.scoring.refusals import refusals_as_failures
-from pipelines.storage import StoredObject, storage_for
+from pipelines.storage import StoredObject, read_agreed, read_checked, storage_for
 from schemas.failures import Failure, ImageFailure
 
 
@@ -17,19 +18,30 @@ class Part(Protocol):
 
 
 @refusals_as_failures()
-def read_range(found: StoredObject, start: int, end: int) -> bytes:
-    """Return bytes of a file, of the generation that was listed, by one ranged read.
+def read_range(
+    found: StoredObject,
+    start: int,
+    end: int,
+    *,
+    is_right: Callable[[bytes], bool] | None = None,
+) -> bytes:
+    """Return bytes of a file, of the generation that was listed, and none damaged.
 
     Args:
       found: The file.
       start: Offset of the first byte.
       end: Offset behind the last.
+      is_right: Whether bytes fit the checksum that they have: one read suffices then.
+        None reads twice, until the reads agree.
 
     Raises:
-      ImageFailure: If they cannot be read.
+      ImageFailure: If they cannot be read, or arrive damaged again and again.
       StorageError: If the store is down.
     """
-    return storage_for(found.uri).read_part(found, start, end)
+    storage = storage_for(found.uri)
+    if is_right is None:
+        return read_agreed(storage, found, start, end)
+    return read_checked(storage, found, start, end, is_right)
 
 
 def require_part_size(size_bytes: int, max_bytes: int) -> None:

@@ -6,15 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, ClassVar, Generic, TypeVar
 
-import pyarrow as pa
-
+from pipelines.scoring.carried.layout import NOTHING, Carried
+from pipelines.scoring.carried.layouts import Layouts
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input
 from pipelines.scoring.shards.part import Part
 from pipelines.storage import StoredObject
 from schemas.failures import Failure, ImageFailure
-from schemas.ledger import is_reserved
-from schemas.left_out import LeftOut
+from schemas.left_out import LeftOut, LeftOutTally
 
 PartType = TypeVar("PartType", bound=Part)
 
@@ -31,14 +30,6 @@ class ShardFormat(abc.ABC, Generic[PartType]):
 
     names: ClassVar[re.Pattern[str]]
     part_type: ClassVar[type]
-
-    def fields(self, shard: "Shard", file: BinaryIO) -> tuple[pa.Field, ...]:
-        """Return the columns that a shard has to offer to its images' rows.
-
-        Raises:
-          ImageFailure: If it cannot be read.
-        """
-        return ()
 
     def claimed_images(self, shard: "Shard", file: BinaryIO) -> int | None:
         """Return how many images a file says it holds; None if it does not say.
@@ -89,6 +80,18 @@ class ShardFormat(abc.ABC, Generic[PartType]):
         """
 
 
+def then_left_out(
+    refs: Iterator[ImageRef], left_out: LeftOutTally
+) -> Iterator[ImageRef | LeftOut]:
+    """Yield refs, and then what was left out meanwhile, also if an error ends them."""
+    try:
+        yield from refs
+    except ImageFailure:
+        yield from left_out.total()
+        raise
+    yield from left_out.total()
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Shard:
     """A file of images that an input names.
@@ -99,17 +102,21 @@ class Shard:
       format: What kind of file it is.
       order: Input number and place within it.
       source: The input.
-      said: What the list or manifest that names it says, by carried column.
+      said: What the manifest that names it says of it; its images inherit that.
       listed: What a listing said of it; None if a list named it.
+      layouts: What the refs of its images carry.
     """
 
     uri: str
     key: str
     format: ShardFormat[Any]
-    order: tuple[int, int]
+    order: tuple[int, ...]
     source: Input
-    said: dict[str, Any] = dataclasses.field(default_factory=dict)
+    said: Carried = NOTHING
     listed: StoredObject | None = None
+    layouts: Layouts = dataclasses.field(
+        default_factory=Layouts, compare=False, repr=False
+    )
 
     def name_of(self, place: str) -> str:
         """Return the URI of the image at a place, such as `row=17`.
@@ -119,18 +126,13 @@ class Shard:
         column = self.source.image_column
         return f"{self.uri}#{place}" + (f"&column={column}" if column else "")
 
-    @property
-    def own_fields(self) -> list[pa.Field]:
-        """The carried columns that the shard itself is to fill."""
-        return [field for field in self.source.carried if field.name not in self.said]
-
     def ref(
         self,
         *,
         place: int | None,
         name: str,
         key: str,
-        carried: dict[str, Any] | None = None,
+        carried: Carried = NOTHING,
         listed: StoredObject | None = None,
         part: Part | None = None,
         refusal: tuple[Failure, str] | None = None,
@@ -141,26 +143,20 @@ class Shard:
           place: Place in the shard; None stands for the shard as a whole.
           name: The image's URI.
           key: Its key.
-          carried: Values of the shard's own carried columns by name.
+          carried: What the shard says of the image, one of `CarriedRows`.
           listed: The file that holds the image.
           part: Which part of that it is.
           refusal: Why the image must not be opened.
         """
-        values = (carried or {}) | self.said
+        order = self.order if place is None else (*self.order, place)
+        layout, values = self.layouts.add(self.said, carried, order)
         return ImageRef(
             uri=name,
             key=key,
-            order=self.order if place is None else (*self.order, place),
-            carried=tuple(map(values.get, self.source.carried_names)),
+            order=order,
+            carried=values,
+            layout=layout.digest,
             listed=listed,
             part=part,
             refusal=refusal,
         )
-
-
-def carried_name(name: str) -> str:
-    """Return how a shard's column is called in the ledger, which has its own `width`.
-
-    Nobody can be asked to rename what stands in thousands of shards.
-    """
-    return f"input_{name}" if is_reserved(name) else name

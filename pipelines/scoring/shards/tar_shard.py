@@ -1,47 +1,29 @@
-"""WebDataset tar shards: one ref for every image member, the JSON beside it carried.
-
-Members whose names are alike up to the first dot belong together: `a/b.jpg` and
-`a/b.json` are the sample `a/b`.
-"""
+"""WebDataset tar shards: one ref for every image member, what describes it carried."""
 
 import dataclasses
-import io
-import itertools
-import json
+import functools
 import re
-import urllib.parse
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import pyarrow as pa
+import google_crc32c
 
-from pipelines.records.tar import (
-    MemberKind,
-    TarError,
-    TarMember,
-    TruncatedTarError,
-    find_members,
-)
+from pipelines.records.first_bytes import Packing
+from pipelines.records.tar import MemberKind
+from pipelines.records.unpacked import PackedError
+from pipelines.scoring.carried.layout import Carried
+from pipelines.scoring.carried.rows import carry_samples
 from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.refusals import open_shard
+from pipelines.scoring.shards.packed_shard import unpacked, unpacked_by
 from pipelines.scoring.shards.part import read_range, require_part_size
-from pipelines.scoring.shards.shard import Shard, ShardFormat, carried_name
+from pipelines.scoring.shards.shard import Shard, ShardFormat, then_left_out
+from pipelines.scoring.shards.tar_members import NamedMember
+from pipelines.scoring.shards.tar_samples import described_images
 from pipelines.storage import StoredObject
 from schemas.failures import Failure, ImageFailure
+from schemas.left_out import LeftOut, LeftOutTally
 
-# Also of formats that are not decoded: their members fail, but none is overlooked.
-_IMAGE_SUFFIXES = frozenset(
-    [
-        *("jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "tif", "tiff"),
-        *("bmp", "avif", "mpo", "heic", "heif", "jxl", "jp2", "j2k", "ppm", "pgm"),
-        *("pbm", "pnm", "tga", "ico", "svg"),
-    ]
-)
-_NAME = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]*)", re.DOTALL)
-_BYTES = "bytes:"
-_JSON_MAX_BYTES = 1 << 20
-_JSON_MAX_COLUMNS = 200
-_MEMBERS_FOR_FIELDS = 1000
-_IMAGES_AT_ONCE = 1000
 _NOT_READ = {
     MemberKind.LINK: "a link in an archive is not followed",
     MemberKind.SPARSE: "a sparse file in an archive is not read",
@@ -54,91 +36,57 @@ class TarPart:
     """An image file that lies in an archive as it is.
 
     Attributes:
-      start: Offset of its first byte.
+      start: Offset of its first byte in the archive, unpacked if it is compressed.
       size_bytes: Its length.
+      crc32c: Checksum of its bytes as they were listed; None if that is not known.
+      packing: How the archive is compressed; None if it is not.
     """
 
     start: int
     size_bytes: int
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class NamedMember:
-    """A member and what its name says.
-
-    Attributes:
-      member: Where it lies.
-      name: Its name as text, reversibly (`member_name`).
-      key: Its sample.
-      suffix: What follows the last dot, in lower case.
-    """
-
-    member: TarMember
-    name: str
-    key: str
-    suffix: str
-
-    @property
-    def is_image(self) -> bool:
-        """Whether its name is that of an image."""
-        return self.suffix in _IMAGE_SUFFIXES
-
-    @property
-    def is_json(self) -> bool:
-        """Whether it describes the images of its sample."""
-        is_file = self.member.kind is MemberKind.FILE
-        return is_file and self.name == f"{self.key}.json"
+    crc32c: int | None = None
+    packing: Packing | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class TarFormat(ShardFormat[TarPart]):
-    """Archives; compressed ones cannot be read in parts, which their row will say."""
+    """Archives; a compressed one is read as a whole, from its beginning."""
 
-    names = re.compile(r"\.(tar|tgz|tar\.(gz|bz2|xz|zst))$", re.IGNORECASE)
+    names = re.compile(
+        r"\.(tar|tgz|tbz2|txz|tzst|tar\.(gz|bz2|xz|zst|zstd))$", re.IGNORECASE
+    )
     part_type = TarPart
-
-    def fields(self, shard: Shard, file: BinaryIO) -> tuple[pa.Field, ...]:
-        """Return the columns of the first JSON in an archive, all of them text."""
-        size_bytes = file.seek(0, io.SEEK_END)
-        members = named_members(file, size_bytes)
-        for named in itertools.islice(members, _MEMBERS_FOR_FIELDS):
-            if named.is_json and (said := _read_json(file, named.member)):
-                return tuple(pa.field(name, pa.string()) for name in said)
-        return ()
 
     def list(
         self, shard: Shard, found: StoredObject, file: BinaryIO
-    ) -> Iterator[ImageRef]:
-        """Yield the refs of an archive's images; only headers and JSON are read."""
-        place = 0
-        for images, said in _samples(file, found.size_bytes, bool(shard.own_fields)):
-            for named in images:
-                yield member_ref(shard, found, named, place=place, carried=said)
-                place += 1
+    ) -> Iterator[ImageRef | LeftOut]:
+        """Yield the refs of an archive's images."""
+        content, size_bytes, packing = unpacked(file, found.size_bytes)
+        left_out = LeftOutTally()
+        images = carry_samples(described_images(content, size_bytes, left_out))
+        with_places = (
+            member_ref(
+                shard, found, named, key=key, place=place, carried=said, packing=packing
+            )
+            for place, ((named, key), said) in enumerate(images)
+        )
+        return then_left_out(with_places, left_out)
+
+    def together(self, part: TarPart) -> tuple[str, int] | None:
+        """Return that a compressed archive is read in one go."""
+        return None if part.packing is None else ("unpacked", part.start)
 
     def read(
         self, found: StoredObject, parts: Sequence[TarPart], *, max_bytes: int
-    ) -> Iterator[bytes]:
-        """Yield exactly the bytes of the members, each by one ranged read."""
-        for part in parts:
-            require_part_size(part.size_bytes, max_bytes)
-            yield read_range(found, part.start, part.start + part.size_bytes)
+    ) -> Iterator[bytes | ImageFailure]:
+        """Yield exactly the bytes of the members.
 
-
-def named_members(file: BinaryIO, size_bytes: int) -> Iterator[NamedMember]:
-    """Yield the members of an archive with what their names say.
-
-    Raises:
-      ImageFailure: Where the archive is damaged or cut short.
-    """
-    try:
-        for member in find_members(file, size_bytes):
-            if member.kind is not MemberKind.FOLDER:
-                yield _named(member)
-    except TruncatedTarError as error:
-        raise ImageFailure(Failure.TRUNCATED, str(error)) from error
-    except TarError as error:
-        raise ImageFailure(Failure.UNREADABLE, str(error)) from error
+        Each is one ranged read if its checksum is known, two if not. A compressed
+        archive is streamed to the last of them.
+        """
+        if parts[0].packing is not None:
+            return _read_unpacked(found, parts[0].packing, parts, max_bytes)
+        return (_read_member(found, part, max_bytes) for part in parts)
 
 
 def member_ref(
@@ -146,8 +94,10 @@ def member_ref(
     found: StoredObject,
     named: NamedMember,
     *,
+    key: str,
     place: int,
-    carried: dict[str, Any],
+    carried: Carried,
+    packing: Packing | None = None,
 ) -> ImageRef:
     """Return the ref of an image member, refused if it is no ordinary file.
 
@@ -155,106 +105,65 @@ def member_ref(
       shard: What names the archive, or the ledger beside it.
       found: The archive.
       named: The member.
+      key: Its key.
       place: Place in the shard.
-      carried: Values of the shard's own columns.
+      carried: What is said of the image.
+      packing: How the archive is compressed.
     """
     member = named.member
     refusal = None
     if member.kind is not MemberKind.FILE:
         refusal = (Failure.UNREADABLE, _NOT_READ[member.kind])
-    elif member.start + member.size_bytes > found.size_bytes:
+    elif packing is None and member.start + member.size_bytes > found.size_bytes:
         refusal = (Failure.TRUNCATED, "the archive ends inside this member")
     return shard.ref(
         place=place,
         name=f"{found.uri}#{named.name}",
-        key=named.key,
+        key=key,
         carried=carried,
         listed=found,
-        part=TarPart(start=member.start, size_bytes=member.size_bytes),
+        part=TarPart(
+            start=member.start,
+            size_bytes=member.size_bytes,
+            crc32c=named.crc32c,
+            packing=packing,
+        ),
         refusal=refusal,
     )
 
 
-def _samples(
-    file: BinaryIO, size_bytes: int, is_carried: bool
-) -> Iterator[tuple[list[NamedMember], dict[str, Any]]]:
-    """Yield the images of every sample and what its JSON says, wherever that lies."""
-    key: str | None = None
-    images: list[NamedMember] = []
-    said: dict[str, Any] = {}
-    damage = None
+def _read_member(found: StoredObject, part: TarPart, max_bytes: int) -> bytes:
+    require_part_size(part.size_bytes, max_bytes)
+    is_right = None
+    if part.crc32c is not None:
+        is_right = functools.partial(_has_checksum, part.crc32c)
+    end = part.start + part.size_bytes
+    return read_range(found, part.start, end, is_right=is_right)
+
+
+def _has_checksum(crc32c: int, data: bytes) -> bool:
+    return google_crc32c.value(data) == crc32c
+
+
+def _read_unpacked(
+    found: StoredObject, packing: Packing, parts: Sequence[TarPart], max_bytes: int
+) -> Iterator[bytes | ImageFailure]:
+    """Yield members of a compressed archive, in its order."""
     try:
-        for named in named_members(file, size_bytes):
-            if named.key != key or len(images) == _IMAGES_AT_ONCE:
-                yield images, said
-                images, said = [], said if named.key == key else {}
-                key = named.key
-            if named.is_image:
-                images.append(named)
-            elif is_carried and named.is_json:
-                said = _read_json(file, named.member)
-    except ImageFailure as failure:
-        damage = failure
-    yield images, said
-    if damage:
-        raise damage
-
-
-def _named(member: TarMember) -> NamedMember:
-    name = member_name(member.name)
-    parts = _NAME.fullmatch(name)
-    return NamedMember(
-        member=member,
-        name=name,
-        key=parts[1] if parts else name,
-        suffix=name.rpartition(".")[2].lower(),
-    )
-
-
-def member_name(name: bytes) -> str:
-    """Return a member's name as text, from which its bytes can be told.
-
-    It is the name itself where that is UTF-8 and does not begin with "bytes:", else
-    "bytes:" and the percent-encoded bytes.
-    """
-    try:
-        text = name.decode()
-    except UnicodeDecodeError:
-        text = None
-    if text is None or text.startswith(_BYTES):
-        return _BYTES + urllib.parse.quote_from_bytes(name)
-    return text
-
-
-def _read_json(file: BinaryIO, member: TarMember) -> dict[str, str | None]:
-    """Return the values of a JSON object as text; {} if it is none, or too large."""
-    if member.size_bytes > _JSON_MAX_BYTES:
-        return {}
-    file.seek(member.start)
-    try:
-        values = json.loads(file.read(member.size_bytes))
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(values, dict):
-        return {}
-    return {
-        carried_name(name): _as_text(value)
-        for name, value in itertools.islice(values.items(), _JSON_MAX_COLUMNS)
-        if name and name.isprintable()
-    }
-
-
-def _as_text(value: Any) -> str | None:
-    """Return text as it is, and anything else, or what is not UTF-8, as JSON."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return json.dumps(value)
-        return value
-    try:
-        return json.dumps(value, ensure_ascii=False).encode().decode()
-    except UnicodeEncodeError:
-        return json.dumps(value)
+        with open_shard(found) as file:
+            content = unpacked_by(file, found.size_bytes, packing)
+            for part in parts:
+                try:
+                    require_part_size(part.size_bytes, max_bytes)
+                except ImageFailure as failure:
+                    yield failure
+                    continue
+                content.seek(part.start)
+                data = content.read(part.size_bytes)
+                if len(data) < part.size_bytes:
+                    raise ImageFailure(
+                        Failure.TRUNCATED, "the archive ends inside this member"
+                    )
+                yield data
+    except PackedError as error:
+        raise ImageFailure(Failure.UNREADABLE, str(error)) from error

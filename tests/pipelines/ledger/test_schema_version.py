@@ -16,6 +16,7 @@ from helpers.scoring_runs import tiny_run
 from pipelines import open_ledger
 from pipelines.ledger.folder import LedgerFolderError
 from pipelines.ledger.schema_version import LedgerVersionError
+from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.configure import previous_of, read_models
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.plan import RetryFailed, Vanished, plan_shard
@@ -135,7 +136,9 @@ def test_rows_of_an_older_ledger_are_kept_and_brought_up_to_date(ledger, version
         refs, [], known, retry_failed=RetryFailed.TRANSIENT, vanished=Vanished.DROP
     )
     assert decision.to_score == []
-    summary = write_shard(decision.kept, shard=0, shard_count=1, run=run)
+    summary = write_shard(
+        decision.kept, shard=0, shard_count=1, columns=CarriedColumns(), run=run
+    )
     path = ledger / summary.file.path
     assert pq.read_schema(path).metadata[VERSION_KEY] == b"%d" % SCHEMA_VERSION
     rows = {row["uri"]: row for row in pq.read_table(path).to_pylist()}

@@ -70,7 +70,7 @@ def test_what_is_no_file_is_told_and_does_not_hide_the_next(kind, expected):
     assert (after.name, after.kind) == (b"y.jpg", MemberKind.FILE)
 
 
-def test_only_headers_are_read():
+def test_only_headers_and_the_end_mark_are_read():
     class Counted(io.BytesIO):
         count = 0
 
@@ -82,7 +82,8 @@ def test_only_headers_are_read():
     data = tar_of([(f"{n}.jpg", bytes(100_000)) for n in range(20)])
     file = Counted(data)
     assert len(list(find_members(file, len(data)))) == 20
-    assert file.count == 21 * 512
+    behind = len(data) - 20 * (512 + -(-100_000 // 512) * 512)
+    assert file.count == 20 * 512 + behind
 
 
 @settings(deadline=None)
@@ -180,8 +181,11 @@ def test_sparse_members_of_both_forms_are_told():
     ("data", "message"),
     [
         (b"", "no tar archive"),
-        (b"\xff\xd8\xff" + bytes(2000), "it begins otherwise"),
-        (b"\x1f\x8b" + bytes(range(256)) * 4, "compressed: unpack it"),
+        (b"name" + bytes(2000), "it begins otherwise"),
+        (b"\xff\xd8\xff" + bytes(2000), "it is a JPEG picture"),
+        (b"<!DOCTYPE html>" + bytes(2000), "it is a web page"),
+        (b"PK\x03\x04" + bytes(2000), "it is a zip archive"),
+        (b"\x1f\x8b\x08" + bytes(range(256)) * 4, r"it is compressed \(gzip\)"),
     ],
 )
 def test_other_files_are_no_archives(data, message):
@@ -199,3 +203,54 @@ def test_a_changed_byte_ends_in_members_or_an_error(place, change):
     except TarError:
         return
     assert len(found) <= 3
+
+
+def data_of(found, data: bytes) -> list[bytes]:
+    return [data[one.start : one.start + one.size_bytes] for one in found]
+
+
+FIRST = tar_of([("a.jpg", b"a"), ("b.jpg", b"b" * 600)])
+SECOND = tar_of([("c.jpg", b"c")], form=tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        FIRST + SECOND,  # cat, with all the padding of both
+        FIRST[: 2560 + 1024] + SECOND,  # without the padding behind the end mark
+        FIRST[:2560] + bytes(512) + SECOND,  # a lone block of zeros
+        FIRST[:2560] + SECOND,  # tar --concatenate
+        bytes(1024) + FIRST + bytes(1 << 20) + SECOND,
+    ],
+)
+def test_archives_that_were_joined_are_one(data):
+    assert data_of(found_in(data), data) == [b"a", b"b" * 600, b"c"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(members, st.integers(0, 9)), max_size=4))
+def test_joined_archives_have_the_members_of_all(parts):
+    data = b"".join(tar_of(some) + bytes(512 * blocks) for some, blocks in parts)
+    expected = [name.encode() for some, _ in parts for name, _ in some]
+    assert [one.name for one in found_in(data or bytes(1024))] == expected
+
+
+def test_what_follows_an_end_mark_and_is_no_archive_is_told():
+    found = find_members(io.BytesIO(FIRST + b"x" * 1024), None)
+    assert [next(found).name, next(found).name] == [b"a.jpg", b"b.jpg"]
+    with pytest.raises(TarError, match="end mark at byte 10240 is no archive"):
+        next(found)
+
+
+def test_zeros_without_end_are_not_read():
+    class Zeros(io.BytesIO):
+        count = 0
+
+        def read(self, size=-1):
+            self.count += size
+            return super().read(size) if self.count <= 4096 else bytes(size)
+
+    file = Zeros(FIRST)
+    with pytest.raises(TarError, match="nothing but zeros follow for 64 MiB"):
+        list(find_members(file, None))
+    assert file.count < 65 << 20

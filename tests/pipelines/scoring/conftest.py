@@ -1,6 +1,8 @@
 """Resolving and listing inputs, with the images of their shards."""
 
+import pyarrow as pa
 import pytest
+from helpers.carried_rows import carried_table
 
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.inputs import list_input, resolve_inputs
@@ -9,11 +11,11 @@ from pipelines.scoring.shards.shard import Shard
 from schemas.left_out import LeftOut, add_left_out
 
 
-def all_listed(*inputs: object, **settings) -> list:
+def list_all(*inputs: object, **settings) -> list[object]:
     resolved = resolve_inputs(
         [str(one) for one in inputs], **({"uri_column": "uri"} | settings)
     )
-    found = []
+    found: list[object] = []
     for one in resolved:
         for named in list_input(one):
             found += list_shard(named) if isinstance(named, Shard) else [named]
@@ -21,14 +23,18 @@ def all_listed(*inputs: object, **settings) -> list:
 
 
 def all_refs(*inputs: object, **settings) -> list[ImageRef]:
-    found = all_listed(*inputs, **settings)
+    found = list_all(*inputs, **settings)
     return [one for one in found if isinstance(one, ImageRef)]
 
 
 def all_left_out(*inputs: object, **settings) -> dict[str, int]:
-    found = all_listed(*inputs, **settings)
+    found = list_all(*inputs, **settings)
     told = add_left_out(one for one in found if isinstance(one, LeftOut))
     return {one.reason: one.count for one in told}
+
+
+def all_carried(*inputs: object, **settings) -> pa.Table:
+    return carried_table(list_all(*inputs, **settings))
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +47,9 @@ def refs():
 def left_out():
     """A function from inputs to how many files were left out, by reason."""
     return all_left_out
+
+
+@pytest.fixture(scope="session")
+def carried():
+    """A function from inputs to the ledger's carried columns of all images."""
+    return all_carried

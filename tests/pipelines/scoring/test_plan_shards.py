@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.ledger.folder import LedgerFolderError
+from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.lost_shards import ShardTally
 from pipelines.scoring.plan import PlanCounts, RetryFailed, Vanished
@@ -24,6 +25,7 @@ from pipelines.scoring.shards.tar_shard import TarPart
 from schemas.ledger import LedgerRow, rows_to_table, shard_of
 from schemas.manifest import LedgerFile
 
+NO_COLUMNS = CarriedColumns()
 SHARD_COUNTS = st.sampled_from([1, 2, 4, 8, 16])
 
 
@@ -35,7 +37,6 @@ def previous(tmp_path):
         uris = [uri for uri in map(str, range(20)) if shard_of(uri, 2) == shard]
         table = rows_to_table(
             [LedgerRow(uri=uri, key=uri, size_bytes=1) for uri in uris],
-            carried=(),
             models=(),
             run_id="run",
             run_started_at=datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
@@ -79,7 +80,7 @@ def sized(size: int) -> ImageRef:
 
 
 def emitted(step, shard, values) -> list:
-    return list(step.process((shard, values), ShardTally()))
+    return list(step.process((shard, values), ShardTally(), NO_COLUMNS))
 
 
 def test_refs_of_many_shards_go_on_the_largest_first_after_a_sample():

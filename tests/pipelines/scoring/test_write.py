@@ -3,9 +3,11 @@ import dataclasses
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from helpers.carried_rows import columns_of, layout_of
 from helpers.scoring_runs import tiny_run
 
 from pipelines.ledger.folder import LedgerFolderError, newest_manifest_number
+from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.config import Vanished
 from pipelines.scoring.failure_budget import FailureBudgetError
 from pipelines.scoring.listing import ListingCounts
@@ -19,6 +21,7 @@ from schemas.failures import Failure
 from schemas.ledger import LedgerRow, Score, shard_of
 from schemas.manifest import CountsError, ManifestError
 
+NO_COLUMNS = CarriedColumns()
 SCORE = Score(value=3.5, std=1.0, distribution=(0.2,) * 5)
 
 
@@ -54,10 +57,12 @@ def rows(count: int) -> list[LedgerRow]:
 
 
 def test_the_same_rows_in_any_order_give_the_same_file(run, tmp_path):
-    first = write_shard(rows(9), shard=0, shard_count=1, run=run)
+    first = write_shard(rows(9), shard=0, shard_count=1, columns=NO_COLUMNS, run=run)
     path = tmp_path / "ledger" / first.file.path
     data = path.read_bytes()
-    again = write_shard(rows(9)[::-1], shard=0, shard_count=1, run=run)
+    again = write_shard(
+        rows(9)[::-1], shard=0, shard_count=1, columns=NO_COLUMNS, run=run
+    )
     assert again.file == first.file
     assert path.read_bytes() == data
     assert len(data) == first.file.size_bytes
@@ -81,14 +86,14 @@ def test_there_are_as_many_shards_as_the_rows_need(listed, shards):
 
 
 def test_publishing_twice_by_one_run_changes_nothing(run):
-    summary = write_shard(rows(4), shard=0, shard_count=1, run=run)
+    summary = write_shard(rows(4), shard=0, shard_count=1, columns=NO_COLUMNS, run=run)
     for _ in range(2):
         publish(summary, run, 4, repeats=1)
     assert newest_manifest_number(run.output) == 1
 
 
 def test_a_lost_row_stops_publication(run):
-    summary = write_shard(rows(4), shard=0, shard_count=1, run=run)
+    summary = write_shard(rows(4), shard=0, shard_count=1, columns=NO_COLUMNS, run=run)
     with pytest.raises(ManifestError, match="counts do not add up, so nothing was"):
         publish(summary, run, 5)
     assert newest_manifest_number(run.output) == 0
@@ -105,7 +110,7 @@ def test_a_lost_row_stops_publication(run):
     ],
 )
 def test_a_listing_that_did_not_arrive_whole_stops_publication(run, listing, message):
-    summary = write_shard([], shard=0, shard_count=1, run=run)
+    summary = write_shard([], shard=0, shard_count=1, columns=NO_COLUMNS, run=run)
     with pytest.raises(ManifestError, match=message):
         publish_run(
             [summary],
@@ -119,10 +124,12 @@ def test_a_listing_that_did_not_arrive_whole_stops_publication(run, listing, mes
 
 
 def test_the_slower_of_two_runs_publishes_nothing_and_says_where_its_rows_are(run):
-    summary = write_shard(rows(4), shard=0, shard_count=1, run=run)
+    summary = write_shard(rows(4), shard=0, shard_count=1, columns=NO_COLUMNS, run=run)
     publish(summary, run, 4)
     other = dataclasses.replace(run, id="slower")
-    summary = write_shard(rows(4), shard=0, shard_count=1, run=other)
+    summary = write_shard(
+        rows(4), shard=0, shard_count=1, columns=NO_COLUMNS, run=other
+    )
     with pytest.raises(LedgerFolderError, match="its rows are kept in runs/slower"):
         publish(summary, other, 4)
 
@@ -143,7 +150,7 @@ def mixed_rows(scored: int, failed: int) -> list[LedgerRow]:
 )
 def test_too_many_failures_publish_nothing(run, scored, failed, published):
     rows = mixed_rows(scored, failed)
-    summary = write_shard(rows, shard=0, shard_count=1, run=run)
+    summary = write_shard(rows, shard=0, shard_count=1, columns=NO_COLUMNS, run=run)
 
     if not published:
         with pytest.raises(FailureBudgetError, match=f"{failed} not_an_image.* kept"):
@@ -154,13 +161,18 @@ def test_too_many_failures_publish_nothing(run, scored, failed, published):
     assert newest_manifest_number(run.output) == 1
 
 
-def next_run(run: Run, rows: list[LedgerRow], carried=(), **changes) -> Run:
+def next_run(
+    run: Run,
+    rows: list[LedgerRow],
+    columns: CarriedColumns = NO_COLUMNS,
+    **changes,
+) -> Run:
     """Publish rows and return the run after that."""
-    summary = write_shard(rows, shard=0, shard_count=1, run=run)
+    summary = write_shard(rows, shard=0, shard_count=1, columns=columns, run=run)
     publish(summary, run, len(rows))
     previous = PreviousState(ledger=run.output, shard_count=1, files=(summary.file,))
     following = dataclasses.replace(
-        run, id="next", manifest_number=2, previous=previous, carried=carried
+        run, id="next", manifest_number=2, previous=previous
     )
     return asking(following, vanished=Vanished.MARK, **changes)
 
@@ -178,7 +190,7 @@ def test_failed_rows_of_vanished_files_do_not_count_against_the_failure_budget(r
         for i in range(100)
     ]
     planned = [*photos, *map(vanished, pages)]
-    summary = write_shard(planned, shard=0, shard_count=1, run=run)
+    summary = write_shard(planned, shard=0, shard_count=1, columns=NO_COLUMNS, run=run)
     manifest = publish(summary, run, 100, published=120, vanished=120)
     assert (manifest.counts.listed, manifest.counts.vanished) == (100, 120)
     assert manifest.failures == {"not_an_image": 120}
@@ -198,7 +210,7 @@ def test_vanished_rows_are_marked_or_dropped_but_never_lost(
     run = next_run(run, rows(4))
     run = asking(run, vanished=Vanished(choice))
     kept = [vanished(row) for row in rows(4)[:marked]]
-    summary = write_shard(kept, shard=0, shard_count=1, run=run)
+    summary = write_shard(kept, shard=0, shard_count=1, columns=NO_COLUMNS, run=run)
 
     if counted is None:
         with pytest.raises(CountsError, match="do not add up, so nothing was"):
@@ -209,7 +221,7 @@ def test_vanished_rows_are_marked_or_dropped_but_never_lost(
         assert (counts.vanished, counts.dropped) == counted
 
 
-def columns(*names: str, **types: pa.DataType) -> tuple[pa.Field, ...]:
+def fields(*names: str, **types: pa.DataType) -> tuple[pa.Field, ...]:
     texts = [pa.field(name, pa.string()) for name in names]
     return (*texts, *(pa.field(name, type_) for name, type_ in types.items()))
 
@@ -217,26 +229,37 @@ def columns(*names: str, **types: pa.DataType) -> tuple[pa.Field, ...]:
 @pytest.mark.parametrize(
     ("carried", "expected"),
     [
-        (columns("label", "old"), {"label": "a", "old": "x"}),
-        (columns("old"), {"old": "x"}),
-        (columns("mood", "label"), {"mood": None, "label": "a"}),
-        (columns(label=pa.int64()), {"label": None}),
-        (columns(label=pa.list_(pa.int8())), {"label": None}),
-        (columns(label=pa.large_string()), {"label": "a"}),
+        (fields("label", "old"), {"label": "a", "old": "x"}),
+        (fields("old"), {"old": "x"}),
+        (fields("mood", "label"), {"mood": None, "label": "a"}),
+        (fields(label=pa.int64()), {"label": None}),
+        (fields(label=pa.list_(pa.int8())), {"label": None}),
     ],
 )
 def test_a_vanished_row_keeps_the_carried_columns_that_this_run_has_too(
     run, tmp_path, carried, expected
 ):
-    run = dataclasses.replace(run, carried=columns("label", "old"))
+    before = fields("label", "old")
     gone, here = (
-        LedgerRow(uri=name, key=name[1:], scores=(SCORE,), carried=("a", "x"))
+        LedgerRow(
+            uri=name,
+            key=name[1:],
+            scores=(SCORE,),
+            carried=("a", "x"),
+            layout=layout_of(*before),
+        )
         for name in ("/gone.jpg", "/here.jpg")
     )
-    run = next_run(run, [gone, here], carried=carried)
+    run = next_run(run, [gone, here], columns=columns_of(*before))
     none = (None,) * len(carried)
-    planned = [vanished(gone), KeptRow(uri=here.uri, key="new", carried=none)]
-    summary = write_shard(planned, shard=0, shard_count=1, run=run)
+    named = KeptRow(uri=here.uri, key="new", carried=none, layout=layout_of(*carried))
+    summary = write_shard(
+        [vanished(gone), named],
+        shard=0,
+        shard_count=1,
+        columns=columns_of(*carried),
+        run=run,
+    )
     found = pq.read_table(tmp_path / "ledger" / summary.file.path).to_pylist()
     assert [(row["key"], row["vanished"]) for row in found] == [
         ("gone.jpg", True),

@@ -8,7 +8,7 @@ from pipelines.scoring.input import InputError
 from schemas.failures import Failure
 
 
-def test_what_was_downloaded_is_read_from_the_archive_beside(refs, tmp_path):
+def test_what_was_downloaded_is_read_from_the_archive_beside(refs, carried, tmp_path):
     first, second = small_images(2)
     write_img2dataset(
         tmp_path,
@@ -24,7 +24,8 @@ def test_what_was_downloaded_is_read_from_the_archive_beside(refs, tmp_path):
         f"{tmp_path}/00000.tar#{key}.jpg" for key in ("000000000", "000000003")
     ]
     assert [ref.key for ref in found] == ["000000000", "000000003"]
-    assert found[1].carried == ("http://host/000000003.jpg", None, 32)
+    last = carried(tmp_path / "00000.parquet").to_pylist()[1]
+    assert list(last.values()) == ["http://host/000000003.jpg", None, 32]
     fetched = [fetch_image(ref, max_file_bytes=10**6).data for ref in found]
     assert fetched == [first, second]
 

@@ -1,4 +1,3 @@
-import gzip
 import os
 import pickle
 
@@ -70,19 +69,22 @@ def test_a_folder_of_nothing_but_shards_is_refused_with_what_to_name(refs, shard
         refs(shards)
 
 
-def test_a_manifest_may_name_shards_whose_images_inherit_its_columns(refs, shards):
+def test_a_manifest_may_name_shards_whose_images_inherit_its_columns(
+    refs, carried, shards
+):
     (shards / "m.csv").write_text("uri,source\n000.tar,flickr\n../x.jpg,other\n")
-    *members, image = refs(shards / "m.csv")
-    assert [ref.carried for ref in members] == [("flickr",)] * 2
-    assert (image.part, image.carried) == (None, ("other",))
+    assert [ref.part is None for ref in refs(shards / "m.csv")] == [False, False, True]
+    assert carried(shards / "m.csv").to_pydict() == {
+        "source": ["flickr", "flickr", "other"]
+    }
 
 
-def test_columns_of_a_manifest_go_before_those_of_its_shards(refs, tmp_path):
+def test_columns_of_a_manifest_go_before_those_of_its_shards(carried, tmp_path):
     data = tar_of([("a.jpg", b"x"), ("a.json", b'{"source": "own", "caption": "c"}')])
     (tmp_path / "s.tar").write_bytes(data)
     (tmp_path / "m.csv").write_text("uri,source\ns.tar,flickr\n")
-    [ref] = refs(tmp_path / "m.csv")
-    assert ref.carried == ("flickr", "c")
+    found = carried(tmp_path / "m.csv")
+    assert found.to_pylist() == [{"source": "flickr", "caption": "c"}]
 
 
 def test_a_list_may_not_name_shards_that_it_may_not_name(refs, tmp_path):
@@ -119,14 +121,6 @@ def test_empty_shards_name_no_images(refs, tmp_path):
     for name in ("a.tar", "*.tar", "a.tfrecord"):
         with pytest.raises(InputError, match="names no images"):
             refs(tmp_path / name)
-
-
-@pytest.mark.parametrize("suffix", ["tar.gz", "tgz"])
-def test_a_compressed_archive_is_told_with_the_cure(refs, tmp_path, suffix):
-    data = gzip.compress(tar_of([("a.jpg", b"x")]))
-    (tmp_path / f"a.{suffix}").write_bytes(data)
-    with pytest.raises(InputError, match="it is compressed: unpack it"):
-        refs(tmp_path / f"a.{suffix}")
 
 
 def test_a_ref_is_small(refs, shards):

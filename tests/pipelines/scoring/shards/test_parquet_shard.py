@@ -4,7 +4,6 @@ import pytest
 from helpers.make_shards import HUGGING_FACE, small_images, write_hugging_face
 
 from pipelines.scoring.input import InputError
-from pipelines.scoring.inputs import carried_fields, resolve_inputs
 from schemas.failures import Failure
 
 
@@ -20,7 +19,7 @@ def test_every_row_is_an_image_keyed_by_its_path(refs, tmp_path):
     assert {ref.size_bytes for ref in found} == {None}
 
 
-def test_other_columns_are_carried_but_no_bytes(refs, tmp_path):
+def test_other_columns_are_carried_but_no_bytes(carried, tmp_path):
     path = tmp_path / "a.parquet"
     thumbnails = pa.array([{"bytes": b"t", "path": None}] * 2, HUGGING_FACE)
     write_hugging_face(
@@ -33,28 +32,23 @@ def test_other_columns_are_carried_but_no_bytes(refs, tmp_path):
         mask=pa.array([b"1", b"2"]),
         colour=pa.array(["red", "blue"]).dictionary_encode(),
     )
-    [one] = resolve_inputs([str(path)], uri_column="uri")
-    types = {field.name: str(field.type) for field in carried_fields([one])}
-    assert types == {
-        "label": "int64",
-        "input_width": "int64",
-        "tags": "list<element: string>",
-        "colour": "string",
+    assert carried(path).to_pydict() == {
+        "label": [3, 4],
+        "input_width": [10, 20],
+        "tags": [["a"], []],
+        "thumbnail": [{"path": None}] * 2,
+        "colour": ["red", "blue"],
     }
-    assert [ref.carried for ref in refs(path)] == [
-        (3, 10, ["a"], "red"),
-        (4, 20, [], "blue"),
-    ]
 
 
-def test_img2dataset_images_are_keyed_by_their_key(refs, tmp_path):
+def test_img2dataset_images_are_keyed_by_their_key(refs, carried, tmp_path):
     path = tmp_path / "00000.parquet"
     columns = {"key": ["000", "001"], "jpg": [b"a", b"b"], "status": ["success"] * 2}
     pq.write_table(pa.table(columns), path)
     found = refs(path)
     assert [ref.key for ref in found] == ["000", "001"]
     assert {ref.part.column for ref in found} == {"jpg"}
-    assert [ref.carried for ref in found] == [("success",), ("success",)]
+    assert carried(path).to_pydict() == {"input_status": ["success"] * 2}
 
 
 def test_images_without_a_name_are_keyed_by_file_and_row(refs, tmp_path):
@@ -83,6 +77,42 @@ def test_a_column_that_cannot_hold_images_is_told(refs, tmp_path):
         refs(path, image_column="absent")
 
 
+@pytest.mark.parametrize("end", ["parq", "pq", "PQ", "snappy.parquet"])
+def test_parquet_files_have_other_names_too(refs, tmp_path, end):
+    write_hugging_face(tmp_path / f"a.{end}", [b"x"])
+    write_hugging_face(tmp_path / f"b.{end}", [b"y"])
+    assert len(refs(tmp_path / f"a.{end}")) == 1
+    assert len(refs(tmp_path / f"?.{end}")) == 2
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.list_(pa.list_(pa.uint8())), pa.fixed_shape_tensor(pa.uint8(), [2, 2])]
+)
+def test_arrays_of_pixels_are_told(refs, tmp_path, kind):
+    path = tmp_path / "a.parquet"
+    if isinstance(kind, pa.FixedShapeTensorType):
+        storage = pa.array([[1, 2, 3, 4]], kind.storage_type)
+        column = pa.ExtensionArray.from_storage(kind, storage)
+    else:
+        column = pa.array([[[1, 2], [3, 4]]], kind)
+    pq.write_table(pa.table({"image": column}), path)
+    with pytest.raises(InputError, match="arrays of pixels are not read"):
+        refs(path)
+
+
+def test_a_column_in_a_struct_can_be_named(refs, tmp_path):
+    path = tmp_path / "a.parquet"
+    inner = pa.struct({"left": pa.binary(), "right": HUGGING_FACE, "label": pa.int64()})
+    values = [{"left": b"l", "right": {"bytes": b"r", "path": "r.png"}, "label": 1}]
+    pq.write_table(pa.table({"views": pa.array(values, inner)}), path)
+    [ref] = refs(path)
+    assert (ref.key, ref.part.column) == ("r.png", "views.right.bytes")
+    [ref] = refs(path, image_column="views.left")
+    assert ref.uri == f"{path}#row=0&column=views.left"
+    with pytest.raises(InputError, match=r"no column 'views\.middle'; it has views"):
+        refs(path, image_column="views.middle")
+
+
 def test_a_column_of_uris_makes_a_manifest_of_any_parquet(refs, tmp_path):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"uri": ["a.jpg"], "png": [b"a"]}), path)
@@ -96,15 +126,15 @@ def test_many_manifests_by_one_glob_are_refused(refs, tmp_path):
         refs(tmp_path / "*.parquet")
 
 
-def test_a_first_shard_that_is_damaged_costs_no_columns(refs, tmp_path):
+def test_a_first_shard_that_is_damaged_costs_no_columns(refs, carried, tmp_path):
     (tmp_path / "0.parquet").write_bytes(b"PAR1 no")
     write_hugging_face(tmp_path / "1.parquet", [b"x"], label=[1])
-    damaged, good = refs(tmp_path / "*.parquet")
+    damaged, _ = refs(tmp_path / "*.parquet")
     assert damaged.refusal[0] is Failure.UNREADABLE
-    assert good.carried == (1,)
+    assert carried(tmp_path / "*.parquet").to_pydict() == {"label": [None, 1]}
 
 
-def test_shards_of_one_glob_have_the_columns_of_the_first(refs, tmp_path):
+def test_shards_of_one_glob_have_the_columns_of_all(refs, carried, tmp_path):
     write_hugging_face(tmp_path / "0.parquet", [b"x"], label=[1])
     write_hugging_face(tmp_path / "1.parquet", [b"x"])
     write_hugging_face(tmp_path / "2.parquet", [b"x"], label=pa.array([2], pa.int32()))
@@ -112,12 +142,12 @@ def test_shards_of_one_glob_have_the_columns_of_the_first(refs, tmp_path):
     pq.write_table(pa.table({"label": [1]}), tmp_path / "4.parquet")
     (tmp_path / "5.parquet").write_bytes(b"PAR1 no")
     found = refs(tmp_path / "*.parquet")
-    assert [ref.carried for ref in found[:3]] == [(1,), (None,), (2,)]
-    assert [ref.refusal[0] for ref in found[3:]] == [Failure.UNREADABLE] * 3
-    details = [ref.refusal[1] for ref in found[3:]]
-    assert "'label' is string, which cannot be carried as int64" in details[0]
-    assert "no column holds images" in details[1]
-    assert "cannot be read as Parquet" in details[2]
+    labels = carried(tmp_path / "*.parquet").column("label").to_pylist()
+    assert labels == ["1", None, "2", "two", None, None]
+    assert [ref.refusal[0] for ref in found[4:]] == [Failure.UNREADABLE] * 2
+    details = [ref.refusal[1] for ref in found[4:]]
+    assert "no column holds images" in details[0]
+    assert "cannot be read as Parquet" in details[1]
 
 
 def test_a_damaged_file_is_told_in_one_line(refs, tmp_path):

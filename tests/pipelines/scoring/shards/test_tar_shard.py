@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.scoring.fetch import fetch_image
-from pipelines.scoring.inputs import carried_fields, resolve_inputs
-from pipelines.scoring.shards.tar_shard import member_name
+from pipelines.scoring.shards.tar_members import member_name
+from pipelines.storage.local import LocalStorage
 from schemas.failures import Failure
 
 
@@ -57,25 +57,31 @@ def test_a_shard_replaced_after_it_was_listed_is_changed(refs_of, tmp_path):
     assert row.failure is Failure.CHANGED
 
 
-def test_the_json_of_a_sample_is_carried_as_text_wherever_it_lies(refs_of, tmp_path):
-    found = refs_of(
+@pytest.fixture
+def carried_of(tmp_path, carried):
+    def carried_of(*members):
+        (tmp_path / "s.tar").write_bytes(tar_of(members))
+        return carried(tmp_path / "s.tar").to_pydict()
+
+    return carried_of
+
+
+def test_the_json_of_a_sample_is_carried_wherever_it_lies(carried_of):
+    found = carried_of(
         ("a.json", b'{"caption": "before", "width": 3, "tags": ["x", "\xc3\xa9"]}'),
         ("a.png", b"1"),
         ("b.png", b"2"),
         ("b.left.png", b"2"),
-        ("b.json", b'{"caption": null, "tags": {"n": 1}, "unknown": 1}'),
+        ("b.json", b'{"caption": null, "tags": {"n": 1}, "later": 1.5}'),
         ("c.png", b"3"),
         ("d.json", b'{"caption": "of no image"}'),
     )
-    [one] = resolve_inputs([str(tmp_path / "s.tar")], uri_column="uri")
-    assert one.carried_names == ("caption", "input_width", "tags")
-    assert {str(field.type) for field in carried_fields([one])} == {"string"}
-    assert [ref.carried for ref in found] == [
-        ("before", "3", '["x", "é"]'),
-        (None, None, '{"n": 1}'),
-        (None, None, '{"n": 1}'),
-        (None, None, None),
-    ]
+    assert found == {
+        "caption": ["before", None, None, None],
+        "input_width": [3, None, None, None],
+        "tags": ['["x", "é"]', '{"n": 1}', '{"n": 1}', None],
+        "later": [None, 1.5, 1.5, None],
+    }
 
 
 @pytest.mark.parametrize(
@@ -83,19 +89,127 @@ def test_the_json_of_a_sample_is_carried_as_text_wherever_it_lies(refs_of, tmp_p
     [
         *(b"", b"[1, 2]", b"nonsense", b"\xff\xfe", b"[" * 100_000),
         b'{"a": ' + b"9" * 10_000 + b"}",
-        json.dumps({"a": "x" * 2**20}).encode(),
+        json.dumps({"a": "x" * 2**24}).encode(),
     ],
 )
-def test_json_that_is_none_carries_nothing_and_costs_no_image(refs_of, data):
-    first, second = refs_of(
+def test_json_that_is_none_carries_nothing_and_costs_no_image(carried_of, data):
+    found = carried_of(
         ("a.json", b'{"a": "1"}'), ("a.png", b"1"), ("b.json", data), ("b.png", b"2")
     )
-    assert (first.carried, second.carried) == (("1",), (None,))
+    assert found == {"a": ["1", None]}
 
 
-def test_half_a_surrogate_pair_in_json_is_written_out(refs_of):
-    [ref] = refs_of(("a.png", b"1"), ("a.json", b'{"a": "\\ud800", "\\udc00": 1}'))
-    assert ref.carried == ('"\\ud800"',)
+def test_half_a_surrogate_pair_in_json_is_written_out(carried_of):
+    found = carried_of(("a.png", b"1"), ("a.json", b'{"a": "\\ud800", "\\udc00": 1}'))
+    assert found == {"a": ['"\\ud800"'], "\\udc00": [1]}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("IMG.2024.01.05", "IMG.2024.01.06"),
+        ("a/v1.0", "a/v1.1"),
+        ("x.y/1.left", "x.y/1.right"),
+        ("2026-11-27 08.30.00", "2026-11-27 08.30.01"),
+    ],
+)
+@pytest.mark.parametrize("is_sorted", [True, False])
+def test_dots_in_names_make_no_sample_of_different_photos(
+    refs_of, carried_of, names, is_sorted
+):
+    members = []
+    for name in names:
+        said = json.dumps({"caption": f"of {name}"}).encode()
+        members += [(f"{name}.jpg", name.encode()), (f"{name}.json", said)]
+    members = members if is_sorted else members[::2] + members[1::2]
+    assert [ref.key for ref in refs_of(*members)] == list(names)
+    assert carried_of(*members) == {"caption": [f"of {name}" for name in names]}
+
+
+def test_what_is_said_of_one_image_goes_before_what_is_said_of_its_sample(
+    refs_of, carried_of
+):
+    members = [
+        ("1.json", b'{"a": "all", "b": "all"}'),
+        ("1.left.png", b"1"),
+        ("1.right.png", b"2"),
+        ("1.right.json", b'{"b": "right"}'),
+    ]
+    assert carried_of(*members) == {"a": ["all", "all"], "b": ["all", "right"]}
+    assert [ref.key for ref in refs_of(*members)] == ["1", "1.right"]
+
+
+def test_a_json_that_has_the_whole_name_of_an_image_is_of_that(refs_of, carried_of):
+    members = [("1.jpg", b"1"), ("1.jpg.json", b'{"a": "1"}'), ("1.png", b"2")]
+    assert carried_of(*members, ("2.jpg", b"3")) == {"a": ["1", None, None]}
+    assert [ref.key for ref in refs_of(*members)] == ["1", "1"]
+
+
+def test_many_images_of_one_sample_keep_what_is_said_of_each(carried_of):
+    members = []
+    for number in range(2500):
+        said = json.dumps({"n": number}).encode()
+        members += [(f"x.{number}.jpg", b"x"), (f"x.{number}.json", said)]
+    assert carried_of(*members) == {"n": list(range(2500))}
+
+
+def test_several_images_of_a_key_are_rows_with_what_is_said_of_their_sample(
+    refs_of, carried_of
+):
+    images = [("1.jpg", b"1"), ("1.png", b"2"), ("1.seg.png", b"3")]
+    assert carried_of(*images, ("1.json", b'{"a": "x"}')) == {"a": ["x"] * 3}
+    found = refs_of(*images)
+    assert [ref.key for ref in found] == ["1"] * 3
+    assert len({ref.uri for ref in found}) == 3
+
+
+def test_texts_and_classes_beside_an_image_are_carried_as_they_are(carried_of):
+    found = carried_of(
+        *(("1.jpg", b"1"), ("1.txt", "Zwölf  \n".encode()), ("1.cls", b"7")),
+        *(("2.txt", b"\xff\xfe"), ("2.jpg", b"2"), ("3.jpg", b"3")),
+        *(("4.jpg", b"4"), ("4.json", b'{"txt": "of the JSON"}'), ("4.txt", b"t")),
+    )
+    assert found == {
+        "txt": ["Zwölf  \n", "bytes:%FF%FE", None, "of the JSON"],
+        "cls": ["7", None, None, None],
+    }
+
+
+def test_joined_archives_give_the_images_of_all(refs, tmp_path):
+    parts = [tar_of([(f"{n}.jpg", b"x" * n)]) for n in range(4)]
+    (tmp_path / "s.tar").write_bytes(b"".join(parts))
+    found = refs(tmp_path / "s.tar")
+    fetched = [fetch_image(ref, max_file_bytes=99).data for ref in found]
+    assert fetched == [b"x" * n for n in range(4)]
+
+
+def test_a_small_member_is_read_once_and_a_large_one_twice(refs, tmp_path, monkeypatch):
+    """The listing reads small ones on its way, and has their checksums."""
+    data = tar_of([("a.jpg", b"small"), ("b.jpg", bytes(2 << 20))])
+    (tmp_path / "s.tar").write_bytes(data)
+    small, large = refs(tmp_path / "s.tar")
+    asked = []
+    monkeypatch.setattr(
+        LocalStorage,
+        "read_part",
+        lambda _, listed, start, end: asked.append((start, end)) or data[start:end],
+    )
+    assert fetch_image(small, max_file_bytes=99).data == b"small"
+    assert len(asked) == 1
+    assert len(fetch_image(large, max_file_bytes=3 << 20).data) == 2 << 20
+    assert len(asked) == 3
+
+
+def test_a_member_that_is_no_longer_what_was_listed_is_a_read_error(
+    refs_of, monkeypatch
+):
+    [ref] = refs_of(("a.jpg", b"12345"))
+    monkeypatch.setattr(
+        LocalStorage, "read_part", lambda _, listed, start, end: b"12344"
+    )
+    row = fetch_image(ref, max_file_bytes=99)
+    assert row.failure is Failure.READ_ERROR
+    assert "do not match their checksum" in row.failure_detail
 
 
 def test_what_is_no_image_is_no_input(refs_of):

@@ -1,0 +1,1 @@
+"""Carried values: what inputs say of their images, on its way to the ledger."""

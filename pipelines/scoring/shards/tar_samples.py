@@ -1,0 +1,123 @@
+"""What stands beside the images of an archive: JSON, texts and classes of a sample.
+
+They may lie before or behind the images, but next to them: members of one sample follow
+one another in an archive, which is read as a stream.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from pipelines.scoring.shards.tar_members import (
+    NamedMember,
+    member_name,
+    named_members,
+)
+from pipelines.scoring.side_files import side_file_kind
+from schemas.failures import ImageFailure
+from schemas.left_out import LeftOut, LeftOutTally
+
+_MAX_BYTES = 16 << 20
+_IMAGES_AT_ONCE = 1000
+
+
+def described_images(
+    file: BinaryIO, size_bytes: int | None, left_out: LeftOutTally
+) -> Iterator[tuple[tuple[NamedMember, str], dict[str, Any]]]:
+    """Yield every image of an archive with its key and what is said of it.
+
+    `x.json`, `x.txt` and `x.cls` describe the images of the sample `x`, and also
+    `x.y.jpg` if its name up to the last dot is `x`. What has the name of one image but
+    for the suffix describes that image, whose key is then that name: dots in names make
+    no sample of different photos.
+
+    Args:
+      file: The archive, which is only sought forwards.
+      size_bytes: Its size; None if that is not known.
+      left_out: Where side files with the name of an image are counted.
+
+    Raises:
+      ImageFailure: At the end, if the archive is damaged or cut short.
+    """
+    sample = _Sample(None)
+    damage = None
+    try:
+        for named in named_members(file, size_bytes):
+            if kind := side_file_kind(f"{named.stem}.jpg"):  # whatever it is of
+                if named.is_image:
+                    left_out.add(LeftOut(reason=kind, example=named.name))
+                continue
+            if named.sample != sample.name:
+                yield from sample.images()
+                sample = _Sample(named.sample)
+            elif len(sample) >= _IMAGES_AT_ONCE:
+                yield from sample.images_but(named.stem)
+            if named.is_image:
+                sample.add_image(named)
+            elif named.is_describing:
+                sample.add_said(named, _read(file, named))
+    except ImageFailure as failure:
+        damage = failure
+    yield from sample.images()
+    if damage:
+        raise damage
+
+
+class _Sample:
+    """Members that are alike up to the first dot, as far as they have been met."""
+
+    def __init__(self, name: str | None):
+        self.name = name
+        self._images: list[NamedMember] = []
+        self._said: dict[str, dict[str, Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def add_image(self, named: NamedMember) -> None:
+        """Take an image."""
+        self._images.append(named)
+
+    def add_said(self, named: NamedMember, values: dict[str, Any]) -> None:
+        """Take what a member says; a JSON goes before a file of the same column."""
+        said = self._said.setdefault(named.stem, {})
+        is_json = named.suffix == "json"
+        said.update(v for v in values.items() if is_json or v[0] not in said)
+
+    def images(self) -> Iterator[tuple[tuple[NamedMember, str], dict[str, Any]]]:
+        """Yield the images with their keys and what is said of them."""
+        of_all = self._said.get(self.name or "", {})
+        for image in self._images:
+            own = self._said.get(image.stem)
+            of_file = self._said.get(image.name, {})  # a.jpg.json
+            key = image.sample if own is None else image.stem
+            yield (image, key), of_all | (own or {}) | of_file
+
+    def images_but(
+        self, stem: str
+    ) -> Iterator[tuple[tuple[NamedMember, str], dict[str, Any]]]:
+        """Yield the images and forget them, but for a last few that may not be all."""
+        waiting = [image for image in self._images if image.stem == stem]
+        if len(waiting) == len(self._images):
+            waiting = []
+        self._images = [image for image in self._images if image not in waiting]
+        yield from self.images()
+        self._images = waiting
+        self._said = {
+            name: said for name, said in self._said.items() if name in (self.name, stem)
+        }
+
+
+def _read(file: BinaryIO, named: NamedMember) -> dict[str, Any]:
+    """Return what a member says by column; nothing if it is too large or no object."""
+    if named.member.size_bytes > _MAX_BYTES:
+        return {}
+    file.seek(named.member.start)
+    data = file.read(named.member.size_bytes)
+    if named.suffix != "json":
+        return {named.suffix: member_name(data)}
+    try:
+        values = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}

@@ -1,0 +1,92 @@
+"""What shards hold but no row is made of, counted by reason."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from helpers.make_shards import tar_of, write_img2dataset
+
+from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.inputs import list_input, resolve_inputs
+from pipelines.scoring.shards.list_shard import list_shard
+from pipelines.scoring.shards.shard import Shard
+from schemas.left_out import LeftOut
+
+DOWNLOADS = "failed downloads of img2dataset"
+
+
+def listed(path) -> tuple[list[str], list[LeftOut]]:
+    """The keys of a shard's images, and what was left out."""
+    [one] = resolve_inputs([str(path)], uri_column="uri")
+    [shard] = [named for named in list_input(one) if isinstance(named, Shard)]
+    found = list(list_shard(shard))
+    return (
+        [one.key for one in found if isinstance(one, ImageRef)],
+        [one for one in found if isinstance(one, LeftOut)],
+    )
+
+
+@pytest.mark.parametrize("cut", [None, -1000])
+def test_what_macos_puts_beside_members_is_left_out_and_counted(tmp_path, cut):
+    names = ("a.jpg", "dir/b.jpg")
+    members = [(f"{n}", b"x") for n in names]
+    doubles = [
+        (f"{'/'.join([*n.split('/')[:-1], ''])}._{n.split('/')[-1]}", b"double")
+        for n in names
+    ]
+    archive = tar_of(
+        [
+            *(doubles[0], members[0], ("._a.json", b"double"), ("a.json", b"{}")),
+            *(doubles[1], members[1], ("__MACOSX/dir/c.jpg", b"x"), ("._x.txt", b"")),
+        ]
+    )
+    (tmp_path / "s.tar").write_bytes(archive[:cut])
+    keys, left_out = listed(tmp_path / "s.tar")
+    assert keys[:2] == ["a", "dir/b"]
+    assert {one.reason: one.count for one in left_out} == {
+        "AppleDouble files (._*)": 2,
+        "folders of the system": 1,
+    }
+
+
+def test_what_macos_puts_between_an_image_and_its_json_parts_no_sample(
+    carried, tmp_path
+):
+    members = [("a.jpg", b"x"), ("._a.json", b"\0\5\x16\7"), ("a.json", b'{"n": 1}')]
+    (tmp_path / "s.tar").write_bytes(tar_of(members))
+    assert carried(tmp_path / "s.tar").to_pydict() == {"n": [1]}
+
+
+@pytest.mark.parametrize("has_statistics", [True, False])
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_failed_downloads_in_a_file_of_images_are_left_out(
+    tmp_path, has_statistics, kind
+):
+    statuses = ["success", "failed_to_download", "failed_to_resize", "success"]
+    table = pa.table(
+        {
+            "key": pa.array(["000", "001", "002", "003"], kind),
+            "jpg": [b"x", None, None, None],
+            "status": pa.array(statuses, kind),
+            "error_message": [None, "HTTP Error 404", "too small", None],
+        }
+    )
+    path = tmp_path / "00000.parquet"
+    pq.write_table(table, path, write_statistics=has_statistics, row_group_size=3)
+    keys, left_out = listed(path)
+    assert keys == ["000", "003"]  # what should be there, but is not, is a row
+    assert left_out == [LeftOut(reason=DOWNLOADS, count=2, example="001")]
+
+
+def test_images_of_a_status_of_another_program_are_rows(tmp_path):
+    columns = {"key": ["a", "b"], "png": [b"x", b"y"], "status": ["new", "old"]}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    assert listed(tmp_path / "a.parquet") == (["a", "b"], [])
+
+
+def test_failed_downloads_in_a_ledger_beside_an_archive_are_counted(tmp_path):
+    rows = [("000", "success", b"x"), ("001", "failed_to_download", None)]
+    write_img2dataset(tmp_path, rows)
+    assert listed(tmp_path / "00000.parquet") == (
+        ["000"],
+        [LeftOut(reason=DOWNLOADS, count=1, example="001")],
+    )
