@@ -17,6 +17,7 @@ from pipelines.scoring.configure import job_facts, start_run
 from pipelines.scoring.device import require_device, use_device
 from pipelines.scoring.failure_budget import FailureBudgetError
 from pipelines.scoring.flow import score_photos
+from pipelines.scoring.input import InputError
 from pipelines.scoring.journal import drop_journal
 from pipelines.scoring.limits import remembered_flags
 from pipelines.scoring.progress import WORDING, clear_progress, read_progress
@@ -33,7 +34,7 @@ _ENDINGS = Endings(
     "to go on",
     worker_died="worker processes keep dying, perhaps for want of memory; nothing was "
     "published. Finished rows are kept: run again, with fewer --workers",
-    exit_codes={FailureBudgetError: 3, VanishedError: 3},
+    exit_codes={FailureBudgetError: 3, VanishedError: 3, InputError: 2},
 )
 _NOTHING_SCORED = 4
 

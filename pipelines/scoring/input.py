@@ -21,7 +21,13 @@ class InputKind(enum.StrEnum):
     NUMBERED = "numbered files"
     URI_LIST = "list of URIs"
     CSV = "CSV manifest"
+    JSON_LINES = "manifest of JSON lines"
     PARQUET = "Parquet manifest"
+
+
+MANIFESTS = frozenset(
+    [InputKind.URI_LIST, InputKind.CSV, InputKind.JSON_LINES, InputKind.PARQUET]
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,6 +40,8 @@ class Input:
       kind: How its images are found.
       uri_column: The manifest's column that names the images.
       image_column: Column or feature that holds images; None means the usual names.
+      is_many: Whether it stands for many lists or manifests: a glob, numbered files,
+        or a folder of parts.
       buckets: Buckets that a list may name.
       choice: Which of the files and members that it names are tried.
     """
@@ -43,5 +51,6 @@ class Input:
     kind: InputKind
     uri_column: str = "uri"
     image_column: str | None = None
+    is_many: bool = False
     buckets: frozenset[str] = frozenset()
     choice: Choice = dataclasses.field(default_factory=Choice)

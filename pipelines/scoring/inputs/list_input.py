@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from pipelines.scoring.allowed_buckets import require_allowed
 from pipelines.scoring.carried.layout import NOTHING, Carried, FoundLayout
+from pipelines.scoring.carried.layouts import Layouts
 from pipelines.scoring.choice import Chooser, PatternsMet, up_to_limit
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.input import Input, InputKind
+from pipelines.scoring.input import MANIFESTS, Input, InputKind
+from pipelines.scoring.inputs.manifest_files import manifest_files, said_by_folders
 from pipelines.scoring.inputs.manifests import named_images
 from pipelines.scoring.inputs.numbered_files import numbered_names
 from pipelines.scoring.refusals import refusals_as_failures
@@ -14,7 +16,7 @@ from pipelines.scoring.shards.formats import shard_format_of
 from pipelines.scoring.shards.shard import Shard
 from pipelines.storage import Glob, SkippedLink, StoredObject, resolve, storage_for
 from pipelines.storage.uris import path_of_uri, scheme_of, without_secrets
-from schemas.failures import ImageFailure
+from schemas.failures import Failure, ImageFailure
 from schemas.left_out import LeftOut
 
 
@@ -27,8 +29,8 @@ def list_input(
 
     A shard stands for the images in it, which `list_shard` lists. What a glob, a list
     or a manifest names is a shard if its name, or the glob's, ends as those of shards
-    do. In a folder, every file is an image that is none of the side files. The layouts
-    of what refs carry come before them.
+    do. In a folder, every file is an image that is none of the side files. Last come
+    the layouts of what refs carry.
 
     Raises:
       InputError: If a list or manifest turns out to be damaged.
@@ -70,18 +72,11 @@ def folder_of(one: Input) -> str:
 
 
 def _list_all(one: Input) -> Iterator[ImageRef | Shard | FoundLayout | LeftOut]:
-    if one.kind in (InputKind.URI_LIST, InputKind.CSV, InputKind.PARQUET):
+    if one.kind in MANIFESTS:
         return _list_named(one)
     if one.kind is InputKind.NUMBERED:
         return _list_numbered(one)
     return _list_objects(one)
-
-
-def named_by(one: Input) -> Iterator[ImageRef | Shard]:
-    """Yield what `list_input` does, but for what is left out."""
-    for named in list_input(one):
-        if isinstance(named, ImageRef | Shard):
-            yield named
 
 
 def _list_objects(one: Input) -> Iterator[ImageRef | Shard | LeftOut]:
@@ -123,27 +118,51 @@ def _list_numbered(one: Input) -> Iterator[ImageRef | Shard]:
 
 
 def _list_named(one: Input) -> Iterator[ImageRef | Shard | FoundLayout]:
-    folder = one.uri[: one.uri.rfind("/") + 1]
-    layout = NOTHING.layout
-    for place, (name, said) in enumerate(named_images(one)):
-        if said.layout is not layout:
-            layout = said.layout
-            yield FoundLayout(layout=layout, order=(one.number, place))
-        try:
-            with refusals_as_failures():
-                uri = require_allowed(resolve(name, base=folder), one.buckets)
-        except ImageFailure as failure:
-            uri = without_secrets(name)
-            yield ImageRef(
-                uri=uri,
-                key=uri,
-                order=(one.number, place),
-                carried=said.values,
-                layout=layout.digest,
-                refusal=(failure.failure, failure.detail),
-            )
-        else:
-            yield _ref(one, uri, key=name, place=place, pattern=uri, said=said)
+    layouts = Layouts()
+    place = 0
+    for file in manifest_files(one):
+        folder = file[: file.rfind("/") + 1]
+        above = said_by_folders(file, one.uri)
+        rows = named_images(file, one.kind, one.uri_column)
+        for row, (name, own) in enumerate(rows):
+            said = layouts.add(above, own, (one.number, place))
+            if not name:
+                yield _nameless(one, f"{file}#row={row}", place, said)
+            else:
+                yield _named(one, name, folder, place, said)
+            place += 1
+    yield from layouts
+
+
+def _named(
+    one: Input, name: str, folder: str, place: int, said: Carried
+) -> ImageRef | Shard:
+    try:
+        with refusals_as_failures():
+            uri = require_allowed(resolve(name, base=folder), one.buckets)
+    except ImageFailure as failure:
+        uri = without_secrets(name)
+        return ImageRef(
+            uri=uri,
+            key=uri,
+            order=(one.number, place),
+            carried=said.values,
+            layout=said.layout.digest,
+            refusal=(failure.failure, failure.detail),
+        )
+    return _ref(one, uri, key=name, place=place, pattern=uri, said=said)
+
+
+def _nameless(one: Input, uri: str, place: int, said: Carried) -> ImageRef:
+    """Return the ref of a row without a URI: a row of its own, which fails."""
+    return ImageRef(
+        uri=uri,
+        key=uri,
+        order=(one.number, place),
+        carried=said.values,
+        layout=said.layout.digest,
+        refusal=(Failure.UNSAFE_NAME, f"the row has no URI in {one.uri_column!r}"),
+    )
 
 
 def _ref(

@@ -1,114 +1,138 @@
 """Lists and manifests: files that name images, one a line or one a row."""
 
-import io
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
-from pipelines.scoring.carried.layout import NOTHING, Carried
-from pipelines.scoring.carried.rows import carry_arrow
-from pipelines.scoring.input import Input, InputError, InputKind
+from pipelines.scoring.carried.arrow_types import CannotCarryError, is_textual
+from pipelines.scoring.carried.convert import convert
+from pipelines.scoring.carried.layout import NOTHING, Carried, Layout
+from pipelines.scoring.carried.rows import (
+    carry_arrow,
+    carry_samples,
+    require_distinct,
+)
+from pipelines.scoring.carried.transport import to_python
+from pipelines.scoring.input import InputError, InputKind
+from pipelines.scoring.inputs.text_lines import read_lines, unreadable
+from pipelines.scoring.inputs.text_tables import read_objects, read_table
 from pipelines.storage import storage_for
 
 _BATCH_ROWS = 10_000
 
+Named = Iterator[tuple[str | None, Carried]]
 
-def named_images(one: Input) -> Iterator[tuple[str, Carried]]:
+
+def named_images(uri: str, kind: InputKind, uri_column: str) -> Named:
     """Yield what a list or manifest says of each image: its name, its other columns.
 
+    A row without a URI has None or "" for a name.
+
+    Args:
+      uri: The file.
+      kind: What it is.
+      uri_column: The column of a manifest that names the images.
+
     Raises:
-      InputError: If it turns out to be damaged.
+      InputError: If it is damaged, or what it says cannot be carried; one line.
       StorageError: If the store fails.
     """
-    if one.kind is InputKind.URI_LIST:
-        for name in _lines(one.uri):
-            yield name, NOTHING
-        return
-    for batch in _manifest_batches(one.uri, one.kind):
-        names = batch.column(one.uri_column).cast(pa.string()).to_pylist()
-        columns = {
-            name: batch.column(name)
-            for name in batch.schema.names
-            if name != one.uri_column
-        }
-        rows = carry_arrow(columns, count=batch.num_rows)
-        yield from zip([name or "" for name in names], rows, strict=True)
+    try:
+        match kind:
+            case InputKind.URI_LIST:
+                yield from _named_by_lines(uri, kind)
+            case InputKind.CSV:
+                yield from _named_by_table(uri, kind, uri_column)
+            case InputKind.JSON_LINES:
+                yield from _named_by_objects(uri, kind, uri_column)
+            case _:
+                yield from _named_by_parquet(uri, kind, uri_column)
+    except CannotCarryError as error:
+        raise InputError(f"{kind} {uri}: {error}") from error
 
 
-def require_manifest(uri: str, kind: InputKind, uri_column: str) -> None:
-    """Refuse a manifest without `uri_column`, or with two columns of one name.
-
-    Raises:
-      InputError: If it has no such column, or two of one name.
-    """
-    schema = manifest_schema(uri, kind)
-    if repeated := {n for n in schema.names if schema.names.count(n) > 1}:
-        raise InputError(f"{kind} {uri} has two columns named {min(repeated)!r}")
-    if uri_column not in schema.names:
-        raise InputError(
-            f"{kind} {uri} has no column {uri_column!r}; it has "
-            f"{', '.join(schema.names)}: name the one with the URIs by --uri_column"
-        )
-
-
-def manifest_schema(uri: str, kind: InputKind) -> pa.Schema:
-    """Return a manifest's columns; those of CSV are text.
+def manifest_schema(uri: str) -> pa.Schema:
+    """Return the columns of a Parquet file.
 
     Raises:
       InputError: If it cannot be read.
     """
     try:
         with storage_for(uri).open_read(uri) as file:
-            if kind is InputKind.PARQUET:
-                return pq.read_schema(file)
-            names = _open_csv(uri, file, types={}).schema.names
-            return pa.schema([pa.field(name, pa.string()) for name in names])
-    except (pa.ArrowInvalid, OSError) as error:
-        raise _unreadable(uri, kind, error) from error
+            return pq.read_schema(file)
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(uri, InputKind.PARQUET, error) from error
 
 
-def _lines(uri: str) -> Iterator[str]:
-    """Yield the non-empty lines of a text file."""
+def _named_by_lines(uri: str, kind: InputKind) -> Named:
+    for line in read_lines(uri, kind, newline="\n"):
+        if name := line.rstrip("\r\n"):
+            yield name, NOTHING
+
+
+def _named_by_table(uri: str, kind: InputKind, uri_column: str) -> Named:
+    rows = read_table(uri, kind)
+    names = next(rows)
+    _require_column(uri, kind, names, uri_column)
+    place = names.index(uri_column)
+    others = [name for name in names if name != uri_column]
+    layout = Layout(tuple(pa.field(name, pa.string()) for name in others))
+    for row in rows:
+        name = row.pop(place)
+        yield name, Carried(layout, tuple(row))
+
+
+def _named_by_objects(uri: str, kind: InputKind, uri_column: str) -> Named:
+    def samples() -> Iterator[tuple[str | None, dict[str, Any]]]:
+        is_known = False
+        for number, found in read_objects(uri, kind):
+            if not is_known and uri_column not in found:
+                _require_column(uri, kind, list(found), uri_column)
+            is_known = True
+            name = found.pop(uri_column, None)
+            if not isinstance(name, str | None):
+                raise InputError(
+                    f"{kind} {uri}: line {number} has {type(name).__name__} in "
+                    f"{uri_column!r}, and URIs are text; name another column by "
+                    "--uri_column"
+                )
+            yield name, found
+
+    return carry_samples(samples())
+
+
+def _named_by_parquet(uri: str, kind: InputKind, uri_column: str) -> Named:
     try:
         with storage_for(uri).open_read(uri) as file:
-            for line in io.TextIOWrapper(file, encoding="utf-8-sig", newline="\n"):
-                if name := line.rstrip("\r\n"):
-                    yield name
-    except UnicodeDecodeError as error:
+            parquet = pq.ParquetFile(file)
+            schema = parquet.schema_arrow
+            _require_column(uri, kind, schema.names, uri_column)
+            _require_text(uri, kind, schema.field(uri_column))
+            for batch in parquet.iter_batches(_BATCH_ROWS):
+                columns = dict(zip(schema.names, batch.columns, strict=True))
+                names = to_python(convert(columns.pop(uri_column), pa.string()))
+                rows = carry_arrow(columns, count=batch.num_rows)
+                yield from zip(names, rows, strict=True)
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(uri, kind, error) from error
+
+
+def _require_column(
+    uri: str, kind: InputKind, names: list[str], uri_column: str
+) -> None:
+    require_distinct(names)
+    if uri_column not in names:
         raise InputError(
-            f"list of URIs {uri} is not UTF-8 text ({error.reason} at byte "
-            f"{error.start}); write one URI a line"
-        ) from error
+            f"{kind} {uri} has no column {uri_column!r}; it has {', '.join(names)}: "
+            "name the one with the URIs by --uri_column"
+        )
 
 
-def _manifest_batches(uri: str, kind: InputKind) -> Iterator[pa.RecordBatch]:
-    try:
-        with storage_for(uri).open_read(uri) as file:
-            if kind is InputKind.PARQUET:
-                yield from pq.ParquetFile(file).iter_batches(_BATCH_ROWS)
-                return
-            names = manifest_schema(uri, kind).names
-            yield from _open_csv(uri, file, types=dict.fromkeys(names, pa.string()))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise _unreadable(uri, kind, error) from error
-
-
-def _open_csv(
-    uri: str, file: BinaryIO, *, types: dict[str, pa.DataType]
-) -> pyarrow.csv.CSVStreamingReader:
-    delimiter = "\t" if uri.lower().endswith(".tsv") else ","
-    return pyarrow.csv.open_csv(
-        file,
-        parse_options=pyarrow.csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=True
-        ),
-        convert_options=pyarrow.csv.ConvertOptions(column_types=types),
-    )
-
-
-def _unreadable(uri: str, kind: InputKind, error: Exception) -> InputError:
-    reason = " ".join(str(error).split())
-    return InputError(f"{kind} {uri} cannot be read: {reason}")
+def _require_text(uri: str, kind: InputKind, field: pa.Field) -> None:
+    if not is_textual(field.type) and not pa.types.is_null(field.type):
+        raise InputError(
+            f"{kind} {uri}: column {field.name!r} is {field.type}, and URIs are text; "
+            "name another column by --uri_column"
+        )

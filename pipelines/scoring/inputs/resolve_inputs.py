@@ -6,9 +6,14 @@ from collections.abc import Iterable, Sequence
 from pipelines.scoring.allowed_buckets import buckets_of
 from pipelines.scoring.choice import Choice
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.input import Input, InputError, InputKind
+from pipelines.scoring.input import MANIFESTS, Input, InputError, InputKind
 from pipelines.scoring.inputs.list_input import folder_of, list_input
-from pipelines.scoring.inputs.manifests import manifest_schema, require_manifest
+from pipelines.scoring.inputs.manifest_files import (
+    kind_of_name,
+    manifest_files,
+    parts_below,
+)
+from pipelines.scoring.inputs.manifests import manifest_schema
 from pipelines.scoring.inputs.numbered_files import count_numbered, is_numbered
 from pipelines.scoring.inputs.unread_files import (
     advice_on_containers,
@@ -26,14 +31,6 @@ from schemas.left_out import LeftOut, LeftOutTally
 
 _SHARDS_LOOKED_INTO = 10
 _CONTAINERS_LOOKED_AT = 1000
-_KINDS_BY_SUFFIX = {
-    ".csv": InputKind.CSV,
-    ".tsv": InputKind.CSV,
-    ".parquet": InputKind.PARQUET,
-    ".parq": InputKind.PARQUET,
-    ".pq": InputKind.PARQUET,
-    ".txt": InputKind.URI_LIST,
-}
 
 
 def resolve_inputs(
@@ -83,43 +80,75 @@ def _resolve_input(
     except NameRefused as refused:
         told = without_secrets(text)
         raise InputError(f"--input {told}: {refused}") from refused
-    kind, uri = _kind_of(text, uri, uri_column, image_column)
-    if kind in (InputKind.CSV, InputKind.PARQUET):
-        require_manifest(uri, kind, uri_column)
-    return Input(
-        number=number,
-        uri=uri,
-        kind=kind,
-        uri_column=uri_column,
-        image_column=image_column,
+    found = _found(text, uri, uri_column, image_column)
+    return dataclasses.replace(
+        found, number=number, uri_column=uri_column, image_column=image_column
     )
 
 
-def _kind_of(
-    text: str, uri: str, uri_column: str, image_column: str | None
-) -> tuple[InputKind, str]:
-    """Return what an input is, and its URI, which for a folder ends with a slash."""
+def _found(text: str, uri: str, uri_column: str, image_column: str | None) -> Input:
+    """Return what an input is; the URI of a folder ends with a slash."""
     storage = storage_for(uri)
     if storage.stat(uri) is not None and not uri.endswith("/"):
-        return _kind_of_file(uri, uri_column, image_column), uri
+        kind = _kind_of_file(uri, uri_column, image_column)
+        return Input(number=0, uri=uri, kind=kind)
     folder = uri if uri.endswith("/") else f"{uri}/"
     if storage.is_folder(folder):
-        return InputKind.FOLDER, folder
-    if has_magic(uri):
-        return InputKind.GLOB, uri
-    if is_numbered(uri):
+        return _found_folder(text, folder, uri_column, image_column)
+    if not has_magic(uri) and not is_numbered(uri):
+        raise InputError(
+            f"--input {text}: there is no such file or folder; a glob needs *, ? or "
+            "[...], numbered files need {000..010}"
+        )
+    other = InputKind.GLOB if has_magic(uri) else InputKind.NUMBERED
+    if other is InputKind.NUMBERED:
         count_numbered(uri)
-        return InputKind.NUMBERED, uri
-    raise InputError(
-        f"--input {text}: there is no such file or folder; a glob needs *, ? or [...], "
-        "numbered files need {000..010}"
-    )
+    many = Input(number=0, uri=uri, kind=kind_of_name(uri) or other, is_many=True)
+    if many.kind is InputKind.PARQUET:
+        first = next((f for f in manifest_files(many) if storage.stat(f)), None)
+        if first is None or not _is_manifest(first, uri_column):
+            return Input(number=0, uri=uri, kind=other)
+    return many if many.kind in MANIFESTS else Input(number=0, uri=uri, kind=other)
+
+
+def _found_folder(
+    text: str, folder: str, uri_column: str, image_column: str | None
+) -> Input:
+    """Return a folder of images, or a table that is one, as Spark writes it.
+
+    A table is known by a manifest's suffix, or by the file that Spark writes last.
+    """
+    storage = storage_for(folder)
+    if storage.is_folder(f"{folder}_delta_log/"):
+        raise InputError(
+            f"--input {text} is a Delta table, whose files alone do not say which rows "
+            "it has; name a table written from it, or its image folder"
+        )
+    if kind_of_name(folder) is None and storage.stat(f"{folder}_SUCCESS") is None:
+        return Input(number=0, uri=folder, kind=InputKind.FOLDER)
+    first = next(parts_below(folder), "")
+    kind = kind_of_name(first)
+    if kind is None:
+        return Input(number=0, uri=folder, kind=InputKind.FOLDER)
+    if kind is InputKind.PARQUET and not _is_manifest(first, uri_column):
+        schema = manifest_schema(first)
+        if holds_images(schema, image_column) and not has_magic(folder):
+            return Input(number=0, uri=f"{folder}**/*.parquet", kind=InputKind.GLOB)
+    return Input(number=0, uri=folder, kind=kind, is_many=True)
+
+
+def _is_manifest(uri: str, uri_column: str) -> bool:
+    """Whether a Parquet file names images; one that is damaged has no say."""
+    try:
+        return uri_column in manifest_schema(uri).names
+    except InputError:
+        return False
 
 
 def _kind_of_file(uri: str, uri_column: str, image_column: str | None) -> InputKind:
-    kind = _kind_by_suffix(uri)
+    kind = kind_of_name(uri)
     if kind is InputKind.PARQUET:
-        schema = manifest_schema(uri, kind)
+        schema = manifest_schema(uri)
         if uri_column not in schema.names and holds_images(schema, image_column):
             return InputKind.SHARD
     if kind:
@@ -131,26 +160,6 @@ def _kind_of_file(uri: str, uri_column: str, image_column: str | None) -> InputK
             f"--input {uri} is {unread.what}, which is not read: {unread.instead}"
         )
     return InputKind.IMAGE
-
-
-def _kind_by_suffix(uri: str) -> InputKind | None:
-    """Return which list or manifest a file's name says, None for anything else."""
-    suffix = uri[uri.rfind(".") :].lower() if "." in uri else ""
-    return _KINDS_BY_SUFFIX.get(suffix)
-
-
-def _require_no_manifest(one: Input, shard: Shard) -> None:
-    kind = _kind_by_suffix(shard.uri)
-    if one.kind is InputKind.GLOB and kind is InputKind.PARQUET:
-        try:
-            schema = manifest_schema(shard.uri, InputKind.PARQUET)
-        except InputError:
-            return  # its row will tell
-        if one.uri_column in schema.names:
-            raise InputError(
-                f"--input {one.uri}: {shard.uri} is a manifest, as it has a column "
-                f"{one.uri_column!r}; name every manifest by an --input of its own"
-            )
 
 
 def _require_images(one: Input) -> None:
@@ -165,7 +174,6 @@ def _require_images(one: Input) -> None:
     shard_count = 0
     for named in list_input(one):
         if isinstance(named, Shard):
-            _require_no_manifest(one, named)
             if _has_images(named, one, left_out):
                 return
             shard_count += 1

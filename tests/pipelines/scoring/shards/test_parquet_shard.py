@@ -120,12 +120,6 @@ def test_a_column_of_uris_makes_a_manifest_of_any_parquet(refs, tmp_path):
     assert (ref.uri, ref.part) == (f"{tmp_path}/a.jpg", None)
 
 
-def test_many_manifests_by_one_glob_are_refused(refs, tmp_path):
-    pq.write_table(pa.table({"uri": ["a.jpg"]}), tmp_path / "a.parquet")
-    with pytest.raises(InputError, match="an --input of its own"):
-        refs(tmp_path / "*.parquet")
-
-
 def test_a_first_shard_that_is_damaged_costs_no_columns(refs, carried, tmp_path):
     (tmp_path / "0.parquet").write_bytes(b"PAR1 no")
     write_hugging_face(tmp_path / "1.parquet", [b"x"], label=[1])
