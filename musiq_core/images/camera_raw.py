@@ -4,7 +4,7 @@ What a raw file shows is up to a raw developer, so none is scored, and its previ
 not taken for it.
 """
 
-from musiq_core.images.tiff_directories import Directories, Directory
+from musiq_core.images.tiff.directories import Directories, Directory
 
 _MAKE, _DNG_VERSION = 271, 50706
 _COMPRESSION, _PHOTOMETRIC = 259, 262

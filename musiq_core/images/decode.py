@@ -13,7 +13,7 @@ from musiq_core.images.image_format import require_allowed_format
 from musiq_core.images.jpeg import decode_jpeg
 from musiq_core.images.png_chunks import without_side_chunks
 from musiq_core.images.stored_image import Rgb, StoredImage, require_allowed_size
-from musiq_core.images.tiff import decode_tiff
+from musiq_core.images.tiff.picture import decode_tiff
 from musiq_core.images.truncation import tells_truncation
 from schemas.failures import Failure, ImageFailure
 

@@ -46,7 +46,7 @@ def listed(tmp_path):
 
 
 def test_what_a_shard_leaves_out_is_counted_and_is_no_image(listed, tmp_path):
-    *refs, last = listed
+    *refs, last = [one for one in listed if getattr(one, "tag", LISTED) == LISTED]
     assert [type(ref) for ref in refs] == [ImageRef] * 3
     assert isinstance(last, TaggedOutput)
     assert last.tag == LISTED

@@ -141,6 +141,7 @@ def test_every_bad_input_ends_in_an_allowed_outcome(model, tmp_path):
     outcome = run_musiq(
         *("score", "--input", tmp_path / "bad", "--output", tmp_path / "ledger"),
         *("--model", model, "--model", f"again={model}", "--workers", 1, "--json"),
+        *("--max_failure_rate", 1),
     )
     assert outcome.code == 0, outcome.err
     rows = rows_by_key(tmp_path / "ledger")

@@ -9,12 +9,12 @@ from musiq_core.images import pillow_image
 from musiq_core.images.camera_raw import name_camera_raw
 from musiq_core.images.image_format import unsupported
 from musiq_core.images.stored_image import StoredImage, require_allowed_size
-from musiq_core.images.tiff_directories import (
+from musiq_core.images.tiff.directories import (
     Directory,
     read_directories,
     with_first_directory,
 )
-from musiq_core.images.tiff_samples import (
+from musiq_core.images.tiff.samples import (
     Layout,
     read_colours,
     read_layout,

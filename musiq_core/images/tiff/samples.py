@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Integer, UInt8
 
 from musiq_core.images import pillow_image
-from musiq_core.images.tiff_directories import Directory, append_directory
+from musiq_core.images.tiff.directories import Directory, append_directory
 from schemas.failures import Failure, ImageFailure
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
@@ -30,6 +30,7 @@ _NUMBERS = {1: "", 2: " signed", 3: " float", 4: "", 5: " complex", 6: " complex
 _UNSIGNED = {1, 4}
 # None, LZW, Deflate (two numbers), PackBits, Zstandard.
 _OF_BYTES = {1, 5, 8, 32946, 32773, 50000}
+_JPEG = 7
 _NO_PREDICTOR, _HORIZONTAL = 1, 2
 _PREMULTIPLIED = 1
 _MOST_SAMPLES = 16
@@ -121,10 +122,14 @@ def require_readable(layout: Layout) -> None:
     """Refuse a layout that has no exact 8-bit colours here.
 
     Raises:
-      ImageFailure: `unsupported_format`, naming the samples.
+      ImageFailure: `unsupported_format`, naming the samples; `undecodable` where they
+        cannot be.
     """
     if layout.is_readable:
         return
+    if layout.compression == _JPEG and not set(layout.bits) <= {8, 12}:
+        detail = f"TIFF is damaged: JPEG has no {layout}"
+        raise ImageFailure(Failure.UNDECODABLE, detail)
     detail = f"TIFF with {layout} has no faithful RGB"
     if layout.compression not in _OF_BYTES:
         detail = f"TIFF with {layout} in compression {layout.compression} is not read"

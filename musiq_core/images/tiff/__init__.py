@@ -1,0 +1,1 @@
+"""TIFF: its directories, and samples of any layout as 8-bit colours."""
