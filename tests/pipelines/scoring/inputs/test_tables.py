@@ -1,6 +1,7 @@
 """Tables as text and as parts: read to the last character, or refused with the row."""
 
 import gzip
+import itertools
 import json
 
 import pyarrow as pa
@@ -48,6 +49,7 @@ def streamed_zst(*frames: bytes) -> bytes:
         ("a.jsonl", b'{"uri": "a", "caption": "x"}\n\n{"uri": "b"}\r\n', ["x", None]),
         ("a.ndjson.gz", gzip.compress(b'{"uri": "a", "caption": "x"}'), ["x"]),
     ],
+    ids=itertools.count(),
 )
 def test_what_can_be_read_is_read_to_the_last_character(
     carried, tmp_path, name, content, captions
@@ -87,6 +89,7 @@ def test_what_can_be_read_is_read_to_the_last_character(
         ("a.jsonl", b'{"file": "a"}\n', "no column 'uri'; it has file: .*--uri_column"),
         ("a.csv", b"uri,c,c\na,x,y\n", "two columns named 'c'; rename"),
     ],
+    ids=itertools.count(),
 )
 def test_what_cannot_be_read_is_told_with_file_and_row(
     refs, tmp_path, name, content, message
