@@ -16,7 +16,8 @@ from helpers.scoring_runs import tiny_run
 from pipelines import open_ledger
 from pipelines.ledger.folder import LedgerFolderError
 from pipelines.ledger.schema_version import LedgerVersionError
-from pipelines.scoring.carried.columns import CarriedColumns
+from pipelines.scoring.carried.columns import unite_layouts
+from pipelines.scoring.carried.layout import FoundLayout, Layout
 from pipelines.scoring.configure import previous_of, read_models
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.plan import RetryFailed, Vanished, plan_shard
@@ -36,6 +37,7 @@ FIXTURES = ROOT / "tests" / "fixtures"
 VERSIONS = range(1, 3)
 KEYS = [f"/srv/musiq/photos/{name}" for name in ("page.jpg", "photo-0.png")]
 LABEL = pa.field("label", pa.string())
+LAYOUT = Layout(fields=(LABEL,))
 
 
 @pytest.fixture(params=VERSIONS)
@@ -103,9 +105,7 @@ def test_an_older_ledger_is_whole_and_can_be_cleaned(ledger):
 
 def run_after(ledger, version):
     """The run that goes on with a ledger, by the model that made it."""
-    run = tiny_run(
-        ledger, models=read_models([str(model_of(version))]), carried=(LABEL,)
-    )
+    run = tiny_run(ledger, models=read_models([str(model_of(version))]))
     manifest = Manifest.from_json((ledger / "_manifests/00000001.json").read_bytes())
     return dataclasses.replace(run, previous=previous_of(manifest, run))
 
@@ -123,6 +123,7 @@ def test_rows_of_an_older_ledger_are_kept_and_brought_up_to_date(ledger, version
             key="new",
             order=(0, place),
             carried=("new",),
+            layout=LAYOUT.digest,
             listed=StoredObject(
                 uri=row["uri"],
                 size_bytes=row["size_bytes"],
@@ -136,8 +137,13 @@ def test_rows_of_an_older_ledger_are_kept_and_brought_up_to_date(ledger, version
         refs, [], known, retry_failed=RetryFailed.TRANSIENT, vanished=Vanished.DROP
     )
     assert decision.to_score == []
+    columns = unite_layouts([FoundLayout(layout=LAYOUT, order=(0,))])
     summary = write_shard(
-        decision.kept, shard=0, shard_count=1, columns=CarriedColumns(), run=run
+        decision.kept,
+        shard=0,
+        shard_count=1,
+        columns=columns,
+        run=run,
     )
     path = ledger / summary.file.path
     assert pq.read_schema(path).metadata[VERSION_KEY] == b"%d" % SCHEMA_VERSION

@@ -11,6 +11,7 @@ from helpers.make_images import write_images
 from helpers.run_musiq import run_musiq, table_of
 from helpers.tiny_models import tiny_model_file
 
+from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.inputs import list_input, resolve_inputs
 from pipelines.storage import storage_for
 
@@ -102,7 +103,8 @@ def test_a_list_on_gcs_names_objects_relative_to_itself(bucket, suffix):
     uri = f"{bucket}/lists/list.{suffix}"
     storage_for(uri).write(uri, data.getvalue())
     [one] = resolve_inputs([uri], uri_column="uri")
-    relative, absolute, local = list_input(one)
+    refs = [named for named in list_input(one) if isinstance(named, ImageRef)]
+    relative, absolute, local = refs
     assert relative.uri == f"{bucket}/lists/photos/a b#1.jpg"
     assert relative.key == "photos/a b#1.jpg"
     assert absolute.uri == f"{bucket}/other/x.jpg"
