@@ -40,11 +40,11 @@ def make_store(scheme: str) -> Storage:
             case "" | "file":
                 return LocalStorage()
             case "gs":
-                from pipelines.storage.google_cloud import GoogleCloudStorage
+                from pipelines.storage.buckets.google_cloud import GoogleCloudStorage
 
                 return GoogleCloudStorage()
             case "s3":
-                from pipelines.storage.amazon_s3 import AmazonS3Storage
+                from pipelines.storage.buckets.amazon_s3 import AmazonS3Storage
 
                 return AmazonS3Storage()
             case _:

@@ -38,8 +38,8 @@ from pipelines.scoring.inputs import list_input, resolve_inputs
 from pipelines.scoring.shards.list_shard import list_shard
 from pipelines.scoring.shards.shard import Shard
 from pipelines.storage import Storage, StorageError
-from pipelines.storage.amazon_s3 import AmazonS3Storage
-from pipelines.storage.google_cloud import GoogleCloudStorage
+from pipelines.storage.buckets.amazon_s3 import AmazonS3Storage
+from pipelines.storage.buckets.google_cloud import GoogleCloudStorage
 from pipelines.storage.retries import RetryPolicy
 from pipelines.storage.stores import use_store
 from schemas.failures import Failure

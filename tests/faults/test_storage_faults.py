@@ -39,8 +39,8 @@ from pipelines.storage import (
     Storage,
     StorageError,
 )
-from pipelines.storage.amazon_s3 import AmazonS3Storage
-from pipelines.storage.google_cloud import GoogleCloudStorage
+from pipelines.storage.buckets.amazon_s3 import AmazonS3Storage
+from pipelines.storage.buckets.google_cloud import GoogleCloudStorage
 from pipelines.storage.retries import RetryPolicy
 from pipelines.storage.stores import use_store
 from schemas.failures import Failure

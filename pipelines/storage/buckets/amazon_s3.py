@@ -20,11 +20,11 @@ import boto3
 import botocore.exceptions as boto
 from botocore.config import Config
 
-from pipelines.storage import amazon_s3_errors
-from pipelines.storage.bucket_errors import CompressedError
-from pipelines.storage.bucket_store import WRITER, BucketStore
+from pipelines.storage.buckets import amazon_s3_errors
+from pipelines.storage.buckets.faults import CompressedError
+from pipelines.storage.buckets.object_names import split_object_uri, split_uri
+from pipelines.storage.buckets.store import WRITER, BucketStore
 from pipelines.storage.contract import StoredObject, require_size
-from pipelines.storage.object_names import split_object_uri, split_uri
 from pipelines.storage.retries import DamagedError
 
 # The client itself repeats nothing: `Retrier` does.

@@ -4,8 +4,8 @@ import botocore.exceptions as boto
 import urllib3.exceptions
 from botocore.parsers import ResponseParserError
 
-from pipelines.storage import bucket_errors
-from pipelines.storage.bucket_errors import (
+from pipelines.storage.buckets import faults
+from pipelines.storage.buckets.faults import (
     CHANGED,
     NOT_FOUND,
     PASSING_STATUSES,
@@ -63,7 +63,7 @@ ERRORS = (
     boto.ClientError,
     ResponseParserError,
     AddressError,
-    *bucket_errors.ERRORS,
+    *faults.ERRORS,
 )
 
 

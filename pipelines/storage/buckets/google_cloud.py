@@ -12,11 +12,11 @@ import google.api_core.exceptions as api
 import google_crc32c
 from google.cloud.storage import Blob, Client
 
-from pipelines.storage import google_cloud_errors
-from pipelines.storage.bucket_errors import CompressedError
-from pipelines.storage.bucket_store import WRITER, BucketStore
+from pipelines.storage.buckets import google_cloud_errors
+from pipelines.storage.buckets.faults import CompressedError
+from pipelines.storage.buckets.object_names import split_object_uri
+from pipelines.storage.buckets.store import WRITER, BucketStore
 from pipelines.storage.contract import StoredObject, require_size
-from pipelines.storage.object_names import split_object_uri
 from pipelines.storage.retries import DamagedError
 
 _FIELDS = "items(name,size,generation,updated),nextPageToken"

@@ -9,7 +9,7 @@ from helpers.fault_proxy import CUT, ZEROED, running_proxy
 from helpers.local_server import environment
 
 from pipelines.storage import ObjectRefused, StorageError
-from pipelines.storage.google_cloud import GoogleCloudStorage
+from pipelines.storage.buckets.google_cloud import GoogleCloudStorage
 from pipelines.storage.retries import RetryPolicy
 from schemas.failures import Failure
 

@@ -6,8 +6,8 @@ import requests.exceptions
 import urllib3.exceptions
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 
-from pipelines.storage import bucket_errors
-from pipelines.storage.bucket_errors import (
+from pipelines.storage.buckets import faults
+from pipelines.storage.buckets.faults import (
     CHANGED,
     DAMAGED,
     NOT_FOUND,
@@ -26,7 +26,7 @@ ERRORS = (
     requests.exceptions.RequestException,
     DataCorruption,
     InvalidResponse,
-    *bucket_errors.ERRORS,
+    *faults.ERRORS,
 )
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import urllib3.exceptions
 
-from pipelines.storage.object_names import BadNameError
+from pipelines.storage.buckets.object_names import BadNameError
 from pipelines.storage.retries import DamagedError
 from schemas.failures import Failure
 

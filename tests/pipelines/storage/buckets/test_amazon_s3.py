@@ -9,7 +9,7 @@ from helpers.fault_proxy import CUT, FLIPPED, LOST, RESET, SHORT, ZEROED, runnin
 from helpers.local_server import environment
 
 from pipelines.storage import ObjectRefused, StorageError
-from pipelines.storage.amazon_s3 import AmazonS3Storage
+from pipelines.storage.buckets.amazon_s3 import AmazonS3Storage
 from pipelines.storage.retries import RetryPolicy
 from pipelines.storage.stores import make_store
 from schemas.failures import Failure
@@ -413,6 +413,6 @@ def place_of_prefix(folder) -> dict[str, str]:
 
 
 def test_without_the_client_package_the_line_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pipelines.storage.amazon_s3", None)
+    monkeypatch.setitem(sys.modules, "pipelines.storage.buckets.amazon_s3", None)
     with pytest.raises(StorageError, match=r"pip install 'musiq\[aws\]'"):
         make_store("s3")

@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, ClassVar, TypeVar
 
-from pipelines.storage.bucket_errors import Fault
+from pipelines.storage.buckets.faults import Fault
+from pipelines.storage.buckets.object_names import split_uri
 from pipelines.storage.contract import StoredObject, require_size
 from pipelines.storage.errors import ObjectRefused, StorageError
-from pipelines.storage.object_names import split_uri
 from pipelines.storage.ranged_reader import open_ranges
 from pipelines.storage.retries import Retrier, RetryPolicy
 from schemas.failures import Failure

@@ -1,0 +1,1 @@
+"""Stores on the network: objects in buckets."""
