@@ -101,6 +101,7 @@ class Manifest:
       unmatched: Patterns of --include and --exclude that matched nothing.
       renamed: Carried columns whose own names the ledger could not take, and what
         they are called in it.
+      not_carried: Columns of the inputs that do not travel, by name, with their type.
     """
 
     run_id: str
@@ -117,6 +118,7 @@ class Manifest:
     left_out: tuple[LeftOut, ...] = ()
     unmatched: tuple[str, ...] = ()
     renamed: dict[str, str] = dataclasses.field(default_factory=dict)
+    not_carried: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         left_out = sum(one.count for one in self.left_out)

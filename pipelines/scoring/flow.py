@@ -8,7 +8,7 @@ finished rows on the way out; no image bytes and no patches ever do.
 import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton, PCollection
 
-from pipelines.scoring.carried.columns import unite_layouts
+from pipelines.scoring.carried.columns import CarriedColumns, unite_layouts
 from pipelines.scoring.carried.layout import add_layouts
 from pipelines.scoring.check_plan import check_plan
 from pipelines.scoring.fetch import FetchImage
@@ -103,17 +103,21 @@ def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
         >> beam.ParDo(
             WriteShard(run),
             AsSingleton(row_count),
-            AsSingleton(columns),  # pyright: ignore[reportArgumentType]
+            columns,
         )
     )
     return once | "Publish" >> beam.Map(
-        _publish, AsList(summaries), *met, AsSingleton(row_count)
+        _publish,
+        AsList(summaries),
+        *met,
+        columns,
+        AsSingleton(row_count),
     )
 
 
 def _list(
     pipeline: beam.Pipeline, run: Run
-) -> tuple[PCollection, PCollection, PCollection, PCollection]:
+) -> tuple[PCollection, PCollection, PCollection, AsSingleton]:
     """Return a ref for every image, counts of all, the shards, the carried columns.
 
     Files of images are looked into in parallel.
@@ -148,14 +152,14 @@ def _list(
         | "Add layouts" >> beam.CombineGlobally(add_layouts)
         | "Unite layouts" >> beam.Map(unite_layouts)
     )
-    return named, counts, shards, columns
+    return named, counts, shards, AsSingleton(columns)  # pyright: ignore[reportArgumentType]
 
 
 def _plan(
     pipeline: beam.Pipeline,
     named: PCollection,
     shards: PCollection,
-    columns: PCollection,
+    columns: AsSingleton,
     run: Run,
 ) -> tuple[PCollection, PCollection, PCollection]:
     """Divide the inputs: those to be scored, rows taken over, and counts of all.
@@ -195,7 +199,7 @@ def _plan(
                 progress_folder=run.progress_folder,
             ),
             AsSingleton(shards),
-            AsSingleton(columns),  # pyright: ignore[reportArgumentType]
+            columns,
         ).with_outputs(KEPT, TO_CHECK, COUNTS, main="to_score")
     )
     counts = planned[COUNTS] | "Add counts" >> beam.CombineGlobally(add_counts)
@@ -225,8 +229,15 @@ def _publish(
     listing: ListingCounts,
     planned: PlanCounts,
     shards: ShardTally,
+    columns: CarriedColumns,
     rows: int,
 ) -> Manifest:
     return publish_run(
-        summaries, listing=listing, planned=planned, shards=shards, rows=rows, run=run
+        summaries,
+        listing=listing,
+        planned=planned,
+        shards=shards,
+        columns=columns,
+        rows=rows,
+        run=run,
     )

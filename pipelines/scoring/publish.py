@@ -10,6 +10,7 @@ from pipelines.ledger.folder import (
     read_manifest,
 )
 from pipelines.scoring.asked import asked_of
+from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.failure_budget import require_within_budget
 from pipelines.scoring.journal import drop_journal
 from pipelines.scoring.listing import ListingCounts, require_whole_listing
@@ -65,6 +66,7 @@ def publish_run(
     listing: ListingCounts,
     planned: PlanCounts,
     shards: ShardTally,
+    columns: CarriedColumns,
     rows: int,
     run: Run,
 ) -> Manifest:
@@ -75,6 +77,7 @@ def publish_run(
       listing: What the listing met, counted there and then.
       planned: What planning met.
       shards: The files of images that were listed.
+      columns: The carried columns.
       rows: Rows that planning foresaw: distinct inputs and marked vanished ones.
       run: The run.
 
@@ -106,7 +109,7 @@ def publish_run(
         dropped=planned.vanished - vanished,
         left_out=sum(one.count for one in listing.left_out),
     )
-    manifest = _manifest_of(run, counts, summaries, listing, rows)
+    manifest = _manifest_of(run, counts, summaries, listing, columns, rows)
     publish_manifest(run.output, run.manifest_number, manifest)
     drop_journal(run)
     return manifest
@@ -117,6 +120,7 @@ def _manifest_of(
     counts: Counts,
     summaries: Sequence[ShardSummary],
     listing: ListingCounts,
+    columns: CarriedColumns,
     rows: int,
 ) -> Manifest:
     return Manifest(
@@ -139,6 +143,8 @@ def _manifest_of(
         asked=asked_of(run),
         left_out=listing.left_out,
         unmatched=_unmatched(run, listing),
+        renamed=columns.renamed,
+        not_carried=columns.left_out,
         versions={p: importlib.metadata.version(p) for p in _VERSIONED_PACKAGES},
         score_quantiles={
             model.columns.name: score_quantiles(

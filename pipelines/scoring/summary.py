@@ -69,6 +69,7 @@ class RunSummary:
             "left_out": [dataclasses.asdict(one) for one in self.manifest.left_out],
             "unmatched": list(self.manifest.unmatched),
             "renamed": self.manifest.renamed,
+            "not_carried": self.manifest.not_carried,
             "failures": self.manifest.failures,
             "score_quantiles": self.manifest.score_quantiles,
             "seconds": round(self.seconds, 3),
@@ -121,7 +122,7 @@ def print_summary(summary: RunSummary) -> None:
 
 
 def _add_left_out(add: Callable[[str, object], None], manifest: Manifest) -> None:
-    """Add what was left out, a line a reason, and what was renamed."""
+    """Add what was left out, a line a reason, and what became of columns."""
     if manifest.left_out:
         add("left out", f"{manifest.counts.left_out:,}")
     for one in sorted(manifest.left_out, key=lambda one: -one.count):
@@ -133,3 +134,5 @@ def _add_left_out(add: Callable[[str, object], None], manifest: Manifest) -> Non
         add("matched nothing", pattern)
     for theirs, ours in manifest.renamed.items():
         add("column renamed", f"{theirs} is {ours}")
+    for name, kind in manifest.not_carried.items():
+        add("column not carried", f"{name} ({kind})")

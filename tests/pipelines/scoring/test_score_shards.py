@@ -93,6 +93,7 @@ def test_every_kind_of_shard_gives_the_scores_of_the_files(folder, tmp_path):
     assert rows["tfrecord/a.tfrecord#0"]["status"] == "scored"
     downloaded = rows["downloaded/00000.tar#000.jpg"]
     assert (downloaded["key"], downloaded["input_width"]) == ("000", 32)
+    assert outcome.summary["renamed"]["width"] == "input_width"
     assert run_here("verify", "--ledger", ledger).code == 0
 
     # Only the images of a shard that has changed are scored again.

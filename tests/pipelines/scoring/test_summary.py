@@ -24,6 +24,7 @@ MANIFEST = Manifest(
         LeftOut(reason="videos", count=4),
     ),
     renamed={"width": "input_width"},
+    not_carried={"thumbnail": "binary"},
 )
 
 
@@ -41,7 +42,9 @@ def test_the_table_has_a_line_for_every_reason_the_commonest_first(capsys):
 
 def test_a_run_that_took_all_says_nothing_of_it(capsys):
     counts = dataclasses.replace(MANIFEST.counts, named=4, left_out=0)
-    whole = dataclasses.replace(MANIFEST, counts=counts, left_out=(), renamed={})
+    whole = dataclasses.replace(
+        MANIFEST, counts=counts, left_out=(), renamed={}, not_carried={}
+    )
     print_summary(summary(whole))
     assert "left out │" not in capsys.readouterr().out
 
@@ -53,6 +56,7 @@ def test_machines_are_told_the_same_and_it_adds_up():
         {"reason": "videos", "count": 4, "example": None},
     ]
     assert told["renamed"] == {"width": "input_width"}
+    assert told["not_carried"] == {"thumbnail": "binary"}
     counts = told["counts"]
     assert counts["left_out"] == sum(one["count"] for one in told["left_out"])
     assert counts["named"] == sum(

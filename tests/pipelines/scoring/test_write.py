@@ -37,6 +37,7 @@ def publish(summary, run: Run, images: int, **planned: int):
         listing=ListingCounts(named=images + planned.get("repeats", 0), inputs=1),
         planned=PlanCounts(**planned),
         shards=ShardTally(),
+        columns=NO_COLUMNS,
         rows=images + summary.vanished,
         run=run,
     )
@@ -117,6 +118,7 @@ def test_a_listing_that_did_not_arrive_whole_stops_publication(run, listing, mes
             listing=listing,
             planned=PlanCounts(),
             shards=ShardTally(),
+            columns=NO_COLUMNS,
             rows=0,
             run=run,
         )
