@@ -78,3 +78,14 @@ def write_img2dataset(folder: Path, rows: list[tuple[str, str, bytes | None]]) -
     pq.write_table(pa.table(columns), folder / "00000.parquet")
     members = [(f"{key}.jpg", data) for key, _, data in rows if data is not None]
     (folder / "00000.tar").write_bytes(tar_of(members))
+
+
+def write_renamed(path: Path, table: pa.Table, names: dict[str, bytes]) -> None:
+    """Parquet in which names of columns are other bytes, as long, and maybe no text."""
+    file = io.BytesIO()
+    pq.write_table(table, file, store_schema=False)
+    data = file.getvalue()
+    for name, other in names.items():
+        assert len(name) == len(other)
+        data = data.replace(name.encode(), other)
+    path.write_bytes(data)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from pipelines.records.parquet import open_parquet
 from pipelines.scoring.carried.arrow_types import CannotCarryError, is_textual
 from pipelines.scoring.carried.convert import convert
 from pipelines.scoring.carried.layout import NOTHING, Carried, Layout
@@ -61,7 +61,7 @@ def manifest_schema(uri: str) -> pa.Schema:
     """
     try:
         with storage_for(uri).open_read(uri) as file:
-            return pq.read_schema(file)
+            return open_parquet(file).schema_arrow
     except (pa.ArrowException, OSError) as error:
         raise unreadable(uri, InputKind.PARQUET, error) from error
 
@@ -106,7 +106,7 @@ def _named_by_objects(uri: str, kind: InputKind, uri_column: str) -> Named:
 def _named_by_parquet(uri: str, kind: InputKind, uri_column: str) -> Named:
     try:
         with storage_for(uri).open_read(uri) as file:
-            parquet = pq.ParquetFile(file)
+            parquet = open_parquet(file)
             schema = parquet.schema_arrow
             _require_column(uri, kind, schema.names, uri_column)
             _require_text(uri, kind, schema.field(uri_column))

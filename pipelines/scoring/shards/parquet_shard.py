@@ -11,6 +11,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.records.parquet import open_parquet
 from pipelines.scoring.allowed_buckets import require_allowed
 from pipelines.scoring.carried.convert import convert
 from pipelines.scoring.carried.layout import Carried
@@ -194,11 +195,7 @@ def _file_beside(
 
 def _open(file: BinaryIO) -> pq.ParquetFile:
     with _damages():
-        parquet = pq.ParquetFile(
-            file, buffer_size=1 << 20, page_checksum_verification=True
-        )
-        _ = parquet.schema_arrow.names  # which may be no text
-        return parquet
+        return open_parquet(file, read_ahead_bytes=1 << 20, verify_pages=True)
 
 
 @contextlib.contextmanager

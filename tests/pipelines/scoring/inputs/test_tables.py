@@ -3,10 +3,12 @@
 import gzip
 import itertools
 import json
+import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from helpers.make_shards import write_renamed
 
 from pipelines.scoring.input import InputError, InputKind
 from pipelines.scoring.inputs import resolve_inputs
@@ -99,6 +101,52 @@ def test_what_cannot_be_read_is_told_with_file_and_row(
         refs(tmp_path / name)
     assert str(tmp_path / name) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"uri,caf\xe9\na,x\n"),
+        ("a.tsv", b"caf\xe9\turi\nx\ta\n"),
+        ("a.jsonl", b'{"uri": "a", "caf\xe9": 1}\n'),
+        ("a.csv.gz", gzip.compress(b"uri,caf\xe9\na,x\n")),
+    ],
+)
+def test_names_of_columns_that_are_no_utf_8_are_told(refs, tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    told = rf"{name}: line 1 is not UTF-8 text \(byte 0xe9\); convert the file"
+    with pytest.raises(InputError, match=told):
+        refs(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"uri": ["a"], "XXXX": [1]},
+        {"XXXX": ["a"]},
+        {"uri": ["a"], "meta": [{"ok": 1, "XXXX": 2}]},
+        {"uri": ["a"], "meta": [[{"XXXX": {"a": 1}}]]},
+        {"image": [b"x"], "XXXX": [1]},
+        {"image": [{"bytes": b"x", "XXXX": "a"}]},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", [b"caf\xe9", b"\xff\xfea\0"])
+def test_names_that_are_no_utf_8_in_parquet_are_told(refs, tmp_path, columns, name):
+    write_renamed(tmp_path / "m.parquet", pa.table(columns), {"XXXX": name})
+    told = rf"m\.parquet cannot be read: the name .* \({re.escape(repr(name))}\); write"
+    with pytest.raises(InputError, match=told):
+        refs(tmp_path / "m.parquet")
+
+
+def test_a_shard_with_a_name_that_is_no_utf_8_costs_no_other(refs, tmp_path):
+    table = pa.table({"image": [b"x"], "XXXX": [1]})
+    write_renamed(tmp_path / "0.parquet", table, {"XXXX": b"caf\xe9"})
+    pq.write_table(table, tmp_path / "1.parquet")
+    lost, found = refs(tmp_path / "*.parquet")
+    assert lost.refusal[0] is Failure.UNREADABLE
+    assert "the name of a column is not UTF-8 text (b'caf\\xe9')" in lost.refusal[1]
+    assert found.uri.endswith("1.parquet#row=0")
 
 
 @pytest.mark.parametrize(
