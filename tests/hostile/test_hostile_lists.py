@@ -120,10 +120,12 @@ def texts(folder: Path) -> list[str]:
     ]
 
 
-def score(source: object, ledger: Path, model: Path, env=None) -> Watched:
+def score(
+    source: object, ledger: Path, model: Path, *more: object, env=None
+) -> Watched:
     return watch_musiq(
         *("score", "--input", source, "--output", ledger, "--model", model),
-        *("--workers", 1),
+        *("--workers", 1, *more),
         env=env,
     )
 
@@ -180,6 +182,7 @@ def list_run(listener, model, tmp_path_factory) -> ListRun:
         *("score", "--input", photos / "list.txt"),
         *("--input", photos / "formulas.parquet"),
         *("--output", ledger, "--model", model, "--workers", 1),
+        *("--max_failure_rate", 1),
         env={
             "HOME": str(folder),
             **dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), listener),
@@ -269,7 +272,7 @@ def test_a_list_in_an_object_store_reads_no_local_file(gcs, listener, model, tmp
     with environment(gcs.env):
         storage_for(source).write(source, table.getvalue())
         storage_for(source).write(f"{gcs.uri}/hostile/lists/good.png", good_png(1))
-    watched = score(source, ledger, model, env=gcs.env)
+    watched = score(source, ledger, model, "--max_failure_rate", 1, env=gcs.env)
     assert watched.code == 0, watched.err.decode()
     rows = rows_by_key(ledger)
     assert rows["good.png"]["status"] == "scored"
