@@ -68,7 +68,8 @@ def lying_files() -> Iterator[HostileFile]:
     yield hostile("lying/short-palette.png", _palette_png(b"\0" * 3), SCORED, *refusals)
     yield hostile("lying/odd-palette.png", _palette_png(b"\0" * 4), *refusals, SCORED)
     for name, data in _tiffs():
-        yield hostile(f"lying/{name}.tif", data, *refusals, SCORED)
+        layout = Failure.UNSUPPORTED_FORMAT  # which the directory then tells of
+        yield hostile(f"lying/{name}.tif", data, *refusals, layout, SCORED)
     for name in ("raw.tif", "still.avif", "lossy.webp", "animated.gif"):
         data = seed_pictures()[name]
         doubled = data[: len(data) // 2] + data[: len(data) // 2] + data

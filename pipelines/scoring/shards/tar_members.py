@@ -65,8 +65,7 @@ class NamedMember:
     @property
     def is_describing(self) -> bool:
         """Whether it says something of the images of its name."""
-        is_file = self.member.kind is MemberKind.FILE
-        return is_file and self.suffix in _DESCRIBING_SUFFIXES
+        return self.suffix in _DESCRIBING_SUFFIXES
 
 
 def named_members(file: BinaryIO, size_bytes: int | None) -> Iterator[NamedMember]:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from pipelines.records.tar import MemberKind
 from pipelines.scoring.shards.tar_members import (
     NamedMember,
     member_name,
@@ -17,7 +18,7 @@ from pipelines.scoring.side_files import side_file_kind
 from schemas.failures import ImageFailure
 from schemas.left_out import LeftOut, LeftOutTally
 
-_MAX_BYTES = 16 << 20
+_MAX_MIB = 16
 _IMAGES_AT_ONCE = 1000
 
 
@@ -34,7 +35,8 @@ def described_images(
     Args:
       file: The archive, which is only sought forwards.
       size_bytes: Its size; None if that is not known.
-      left_out: Where side files with the name of an image are counted.
+      left_out: Where side files with the name of an image are counted, and what should
+        describe images but cannot be carried.
 
     Raises:
       ImageFailure: At the end, if the archive is damaged or cut short.
@@ -55,7 +57,10 @@ def described_images(
             if named.is_image:
                 sample.add_image(named)
             elif named.is_describing:
-                sample.add_said(named, _read(file, named))
+                try:
+                    sample.add_said(named, _read(file, named))
+                except _NotCarriedError as error:
+                    left_out.add(LeftOut(reason=str(error), example=named.name))
     except ImageFailure as failure:
         damage = failure
     yield from sample.images()
@@ -108,16 +113,26 @@ class _Sample:
         }
 
 
+class _NotCarriedError(ValueError):
+    """What should describe images cannot be carried; the text says why, of any."""
+
+
 def _read(file: BinaryIO, named: NamedMember) -> dict[str, Any]:
-    """Return what a member says by column; nothing if it is too large or no object."""
-    if named.member.size_bytes > _MAX_BYTES:
-        return {}
+    """Return what a member says by column; JSON that is no object is a column itself.
+
+    Raises:
+      _NotCarriedError: If that cannot be carried.
+    """
+    if named.member.kind is not MemberKind.FILE:
+        raise _NotCarriedError("links to what describes images")
+    if named.member.size_bytes > _MAX_MIB << 20:
+        raise _NotCarriedError(f"files beside images of more than {_MAX_MIB} MiB")
     file.seek(named.member.start)
     data = file.read(named.member.size_bytes)
     if named.suffix != "json":
         return {named.suffix: member_name(data)}
     try:
         values = json.loads(data)
-    except (ValueError, RecursionError):
-        return {}
-    return values if isinstance(values, dict) else {}
+    except (ValueError, RecursionError) as error:
+        raise _NotCarriedError("broken JSON beside images") from error
+    return values if isinstance(values, dict) else {"json": values}

@@ -1,9 +1,11 @@
 """What shards hold but no row is made of, counted by reason."""
 
+import tarfile
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from helpers.make_shards import tar_of, write_img2dataset
+from helpers.make_shards import special_member, tar_of, write_img2dataset
 
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.inputs import list_input, resolve_inputs
@@ -54,6 +56,36 @@ def test_what_macos_puts_between_an_image_and_its_json_parts_no_sample(
     members = [("a.jpg", b"x"), ("._a.json", b"\0\5\x16\7"), ("a.json", b'{"n": 1}')]
     (tmp_path / "s.tar").write_bytes(tar_of(members))
     assert carried(tmp_path / "s.tar").to_pydict() == {"n": [1]}
+
+
+def test_what_should_describe_images_but_cannot_be_carried_is_counted(tmp_path):
+    members = [
+        *(("a.jpg", b"x"), ("a.json", b'{"n": 1')),
+        *(("b.json", b"\xff\xfe\x00"), ("b.jpg", b"x")),
+        *(("c.jpg", b"x"), ("c.txt", bytes((16 << 20) + 1))),
+        *(("d.jpg", b"x"), special_member("d.json", tarfile.LNKTYPE, "a.json")),
+        *(("e.jpg", b"x"), ("e.json", b"[1]"), ("e.cls", b"2")),
+    ]
+    (tmp_path / "s.tar").write_bytes(tar_of(members))
+    keys, left_out = listed(tmp_path / "s.tar")
+    assert keys == ["a", "b", "c", "d", "e"]
+    assert left_out == [
+        LeftOut(reason="broken JSON beside images", count=2, example="a.json"),
+        LeftOut(reason="files beside images of more than 16 MiB", example="c.txt"),
+        LeftOut(reason="links to what describes images", example="d.json"),
+    ]
+
+
+@pytest.mark.parametrize("cut", range(1, 6))
+def test_broken_json_never_costs_an_image(carried, refs, tmp_path, cut):
+    whole = b'{"n": 1}'
+    members = [
+        *(("a.json", whole[:-cut]), ("a.jpg", b"x")),
+        *(("b.jpg", b"x"), ("b.json", whole)),
+    ]
+    (tmp_path / "s.tar").write_bytes(tar_of(members))
+    assert [ref.refusal for ref in refs(tmp_path / "s.tar")] == [None, None]
+    assert carried(tmp_path / "s.tar").to_pydict() == {"n": [None, 1]}
 
 
 @pytest.mark.parametrize("has_statistics", [True, False])

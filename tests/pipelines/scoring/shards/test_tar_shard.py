@@ -87,7 +87,7 @@ def test_the_json_of_a_sample_is_carried_wherever_it_lies(carried_of):
 @pytest.mark.parametrize(
     "data",
     [
-        *(b"", b"[1, 2]", b"nonsense", b"\xff\xfe", b"[" * 100_000),
+        *(b"", b"{}", b"nonsense", b"\xff\xfe", b"[" * 100_000),
         b'{"a": ' + b"9" * 10_000 + b"}",
         json.dumps({"a": "x" * 2**24}).encode(),
     ],
@@ -97,6 +97,15 @@ def test_json_that_is_none_carries_nothing_and_costs_no_image(carried_of, data):
         ("a.json", b'{"a": "1"}'), ("a.png", b"1"), ("b.json", data), ("b.png", b"2")
     )
     assert found == {"a": ["1", None]}
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [(b"[1, 2]", "[1, 2]"), (b'"text"', "text"), (b"2.5", 2.5), (b"null", None)],
+)
+def test_json_that_is_no_object_is_carried_as_it_is(carried_of, data, expected):
+    found = carried_of(("a.png", b"1"), ("a.json", data))
+    assert found == {"json": [expected]}
 
 
 def test_half_a_surrogate_pair_in_json_is_written_out(carried_of):
