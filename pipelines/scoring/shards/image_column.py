@@ -40,7 +40,8 @@ class ImageColumn:
     def known(self) -> frozenset[str | None]:
         """Paths of what is the image and its key already, and is not carried."""
         if self.is_list:
-            return frozenset({self.name, None if self.file_path else self.key_path})
+            key_path = None if self.file_path else self.key_path
+            return frozenset({self.bytes_path, self.file_path, key_path})
         return frozenset({self.bytes_path, self.key_path or self.file_path})
 
 

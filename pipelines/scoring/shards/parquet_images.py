@@ -33,8 +33,14 @@ class HeldImage:
 
 def leaf_of(parquet: pq.ParquetFile, path: str) -> str:
     """Return how a file calls the column at a path, which has names of lists in it."""
-    paths = list(_leaves("", pa.struct(list(parquet.schema_arrow))))
-    return parquet.schema.column(paths.index(path)).path
+    return next(name for leaf, name in leaves_of(parquet) if leaf == path)
+
+
+def leaves_of(parquet: pq.ParquetFile) -> Iterator[tuple[str, str]]:
+    """Yield the paths of what has values of its own, and how the file calls it."""
+    leaves = _leaves("", pa.struct(list(parquet.schema_arrow)))
+    for index, leaf in enumerate(leaves):
+        yield leaf, parquet.schema.column(index).path
 
 
 def held_images(

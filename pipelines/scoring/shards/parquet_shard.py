@@ -33,7 +33,7 @@ from pipelines.scoring.shards.img2dataset_ledger import (
     is_img2dataset,
     list_downloaded,
 )
-from pipelines.scoring.shards.parquet_columns import carried_fields
+from pipelines.scoring.shards.parquet_columns import carried_fields, of_one_image
 from pipelines.scoring.shards.parquet_images import HeldImage, held_images, leaf_of
 from pipelines.scoring.shards.parquet_rows import ParquetPart, read_rows
 from pipelines.scoring.shards.shard import Shard, ShardFormat, then_left_out
@@ -144,7 +144,7 @@ def _list_rows(
                 shard.ref,
                 place=next(place),
                 key=own_key or f"{shard.key}#{name}",
-                carried=carried,
+                carried=of_one_image(carried, column, image.item),
             )
             if is_downloaded and not image.has_bytes and keys[-1] != SUCCESS:
                 left_out.add(failed_download(key))
@@ -217,7 +217,7 @@ def _rows(
     carried = carried_fields(parquet.schema_arrow, column)
     for group in range(parquet.num_row_groups):
         row = 0
-        read = list(dict.fromkeys([*carried.paths, *paths]))
+        read = list(dict.fromkeys([*carried.paths(parquet), *paths]))
         for batch, count in _batches(parquet, group, read):
             columns = {
                 field.name: plain_column(

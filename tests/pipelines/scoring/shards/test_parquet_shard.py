@@ -4,6 +4,8 @@ import pytest
 from helpers.make_shards import HUGGING_FACE, small_images, write_hugging_face
 
 from pipelines.scoring.input import InputError
+from pipelines.scoring.shards.image_column import find_image_column
+from pipelines.scoring.shards.parquet_columns import carried_fields
 from schemas.failures import Failure
 
 
@@ -160,3 +162,58 @@ def test_more_rows_than_bytes_are_not_believed(refs, tmp_path):
     pq.write_table(pa.table({"png": nulls}), path, compression="zstd")
     with pytest.raises(InputError, match="it claims 100000 rows in"):
         refs(path)
+
+
+IMAGES = [
+    [
+        {"bytes": b"1", "path": "a.png", "alt": "A", "box": {"w": 1}, "tags": ["x"]},
+        {"bytes": b"2", "path": "b.png", "alt": None, "box": {"w": 2}, "tags": []},
+    ],
+    [],
+    [{"bytes": b"3", "path": "c.png", "alt": "C", "box": None, "tags": None}],
+    None,
+]
+OWN = [
+    {"alt": "A", "box": {"w": 1}, "tags": ["x"]},
+    {"alt": None, "box": {"w": 2}, "tags": []},
+    None,
+    {"alt": "C", "box": None, "tags": None},
+    None,
+]
+
+
+@pytest.mark.parametrize("group", [1, 4])
+def test_what_a_list_says_of_each_image_goes_with_that_image(carried, tmp_path, group):
+    table = pa.table({"images": IMAGES, "doc": ["p", "q", "r", "s"]})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=group)
+    found = carried(tmp_path / "a.parquet").to_pydict()
+    assert found == {"images": OWN, "doc": ["p", "p", "q", "r", "s"]}
+
+
+def test_images_one_a_row_and_several_a_row_carry_alike(carried, tmp_path):
+    pq.write_table(pa.table({"image": IMAGES[2]}), tmp_path / "0.parquet")
+    pq.write_table(pa.table({"image": IMAGES}), tmp_path / "1.parquet")
+    found = carried(tmp_path / "*.parquet", image_column="image").to_pydict()
+    assert found == {"image": [OWN[3], *OWN]}
+
+
+def test_lists_in_a_struct_are_carried_whole(carried, refs, tmp_path):
+    images = [{"bytes": b"1", "alt": "A"}, {"bytes": b"2", "alt": "B"}]
+    pq.write_table(pa.table({"page": [{"images": images}]}), tmp_path / "a.parquet")
+    alts = {"images": [{"alt": "A"}, {"alt": "B"}]}
+    assert carried(tmp_path / "a.parquet").to_pydict() == {"page": [alts] * 2}
+
+
+def test_other_bytes_in_a_list_of_images_are_told(tmp_path):
+    thumbs = [{"bytes": b"1", "path": "a", "thumb": b"2", "alt": "A"}]
+    schema = pa.table({"images": [thumbs]}).schema
+    column = find_image_column(schema, None)
+    assert column.name == "images"
+    found = carried_fields(schema, column)
+    assert found.left_out == (("images.thumb", "binary"),)
+    assert [field.name for field in found.fields[0].type.value_type] == ["alt"]
+
+
+def test_lists_of_bytes_alone_carry_nothing_of_their_own(carried, tmp_path):
+    pq.write_table(pa.table({"images": [[b"1", b"2"]]}), tmp_path / "a.parquet")
+    assert carried(tmp_path / "a.parquet").to_pydict() == {}
