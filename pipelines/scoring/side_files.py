@@ -52,6 +52,7 @@ _NAMES = {
     _TEXTS: ("readme", "license", "_success", "_metadata", "_common_metadata"),
     _CHECKSUMS: ("md5sums", "sha1sums", "sha256sums", "sha512sums"),
 }
+_PACKINGS = frozenset(["gz", "bz2", "xz", "zst"])
 _FOLDERS = frozenset(
     [
         *("__macosx", ".appledouble", ".spotlight-v100", ".trashes", ".trash"),
@@ -81,7 +82,9 @@ def side_file_kind(name: str) -> str | None:
     folders, slash, last = name.lower().rpartition("/")
     if last.startswith("._"):
         return _APPLE_DOUBLE
-    _, dot, suffix = last.rpartition(".")
+    stem, dot, suffix = last.rpartition(".")
+    if suffix in _PACKINGS:
+        return side_file_kind(f"{folders}{slash}{stem}")
     kind = _KIND_OF_NAME.get(last)
     if kind is None and dot:
         kind = _KIND_OF_SUFFIX.get(suffix)

@@ -18,6 +18,7 @@ from pipelines.scoring.inputs.numbered_files import count_numbered, is_numbered
 from pipelines.scoring.inputs.unread_files import (
     advice_on_containers,
     is_container,
+    pattern_for,
     unread_file,
 )
 from pipelines.scoring.shards.formats import shard_format_of
@@ -170,6 +171,7 @@ def _require_images(one: Input) -> None:
         be read at all, or containers that are no shards here.
     """
     containers: list[str] = []
+    first_list = None
     left_out = LeftOutTally()
     shard_count = 0
     for named in list_input(one):
@@ -183,15 +185,21 @@ def _require_images(one: Input) -> None:
             containers.append(named.key)
         elif isinstance(named, LeftOut):
             left_out.add(named)
+            if first_list is None and kind_of_name(named.example or ""):
+                first_list = named.example
         if shard_count == _SHARDS_LOOKED_INTO:
             return
         if len(containers) == _CONTAINERS_LOOKED_AT:
             break
-    told = f"--input {one.uri} ({one.kind})"
+    told = f"--input {one.uri} ({one.kind}) names no images"
     if containers and not shard_count:
-        advice = advice_on_containers(folder_of(one), containers)
-        raise InputError(f"{told} names no images: {advice}")
-    raise InputError(f"{told} names no images{_told_left_out(left_out.total())}")
+        folder = None if one.kind in MANIFESTS else folder_of(one)
+        raise InputError(f"{told}: {advice_on_containers(folder, containers)}")
+    told += _told_left_out(left_out.total())
+    if first_list:
+        pattern = pattern_for(folder_of(one), first_list)
+        told += f"; lists and manifests are read if they are named by {pattern}"
+    raise InputError(told)
 
 
 def _has_images(shard: Shard, one: Input, left_out: LeftOutTally) -> bool:

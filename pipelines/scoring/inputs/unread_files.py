@@ -10,10 +10,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from pipelines.scoring.inputs.manifest_files import kind_of_name
+from pipelines.scoring.inputs.text_lines import PACKED
 from pipelines.scoring.shards.formats import shard_format_of
 from pipelines.storage import ObjectRefused, StorageError, storage_for
 
 _HEAD_BYTES = 512
+_SUFFIX = re.compile(rf"\.[^./]+({PACKED.pattern})?$", PACKED.flags)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +105,7 @@ _KINDS = (
     UnreadFile(
         "a data file",
         "write one URI a line into a .txt file, or a .csv, .tsv or .parquet manifest",
-        ("json", "jsonl", "ndjson", "yaml", "yml", "xml", "lst", "list", "urls"),
+        ("json", "yaml", "yml", "xml", "lst", "list", "urls"),
     ),
     UnreadFile(
         "a compressed file",
@@ -151,27 +154,41 @@ def unread_file(uri: str) -> UnreadFile | None:
 
 
 def is_container(name: str) -> bool:
-    """Whether a file's name says that it holds images, whether that is read or not."""
-    return unread_by_name(name) is not None or shard_format_of(name) is not None
+    """Whether a file's name says that it holds or names images, read or not."""
+    return (
+        unread_by_name(name) is not None
+        or kind_of_name(name) is not None
+        or shard_format_of(name) is not None
+    )
 
 
-def advice_on_containers(folder: str, names: Iterable[str]) -> str:
-    """Return what to say of a folder in which every file is a container.
+def advice_on_containers(folder: str | None, names: Iterable[str]) -> str:
+    """Return what to say of an input in which every file is a container.
 
     Args:
-      folder: What was listed; it ends with a slash.
-      names: Names of the files below it.
+      folder: What was listed; it ends with a slash. None if a list named the files.
+      names: Names of the files, below the folder.
     """
     told = Counter(_advice(folder, name) for name in names)
     return told.most_common(1)[0][0]
 
 
-def _advice(folder: str, name: str) -> str:
-    if kind := unread_by_name(name):
-        return f"its files are not read; each is {kind.what}: {kind.instead}"
+def pattern_for(folder: str, name: str) -> str:
+    """Return the glob that names files below a folder of the kind of one of them."""
     shard_format = shard_format_of(name)
-    found = shard_format.names.search(name) if shard_format else None
+    found = shard_format.names.search(name) if shard_format else _SUFFIX.search(name)
     suffix, dash, _ = found[0].partition("-") if found else ("", "", "")
-    below = "**/*" if "/" in name else "*"
-    pattern = f"{folder}{below}{suffix}" + ("*" if dash else "")
-    return f"its files hold many images each; name them by {pattern}"
+    return f"{folder}{'**/*' if '/' in name else '*'}{suffix}{'*' if dash else ''}"
+
+
+def _advice(folder: str | None, name: str) -> str:
+    what = "hold many images each"
+    if not shard_format_of(name):
+        if kind_of_name(name) is None:
+            kind = unread_by_name(name)
+            assert kind
+            return f"its files are not read; each is {kind.what}: {kind.instead}"
+        what = "are lists or manifests"
+    if folder is None:
+        return f"its files {what}; give each by an --input of its own"
+    return f"its files {what}; name them by {pattern_for(folder, name)}"

@@ -136,6 +136,10 @@ def test_an_image_is_none_of_them(format):
         (["data-0.arrow", "state.json"], "each is an Arrow file: write it as .parquet"),
         (["data.mdb", "lock.mdb"], "each is an LMDB database"),
         (["a.zip", "b.zip", "c.tar"], "each is a ZIP archive: unpack it"),
+        (["a.tar.gz", "b.tar.gz"], r"name them by .*/in/\*\.tar\.gz$"),
+        (["x/a.tar.zst"], r"name them by .*/in/\*\*/\*\.tar\.zst$"),
+        (["a.tfrecord.gz"], r"name them by .*/in/\*\.tfrecord\.gz$"),
+        (["a.jpg.gz", "b.jpg.zst"], "each is a compressed file: decompress it"),
     ],
 )
 def test_a_folder_of_nothing_but_containers_is_refused(tmp_path, refs, names, told):
@@ -167,3 +171,32 @@ def test_a_list_in_json_lines_is_never_one_image(tmp_path, refs):
     (tmp_path / "metadata.json").write_text(lines)
     with pytest.raises(InputError, match=r"\.csv, \.tsv or \.parquet manifest"):
         refs(tmp_path / "metadata.json")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "ndjson.gz", "csv.zst"])
+@pytest.mark.parametrize("pattern", ["", "*", "*.*"])
+def test_lists_found_by_another_name_are_told_how_to_name(
+    tmp_path, refs, suffix, pattern
+):
+    for number in range(2):
+        (tmp_path / f"{number}.{suffix}").touch()
+    told = (
+        r"names no images to try; left out: 2 texts and tables; .*; lists and "
+        rf"manifests are read if they are named by .*/\*\.{suffix}$"
+    )
+    with pytest.raises(InputError, match=told):
+        refs(tmp_path / pattern)
+
+
+def test_a_list_of_nothing_but_lists_is_refused(tmp_path, refs):
+    (tmp_path / "all.txt").write_text("a.csv\nb.jsonl.gz\n")
+    told = "its files are lists or manifests; give each by an --input of its own$"
+    with pytest.raises(InputError, match=told):
+        refs(tmp_path / "all.txt")
+
+
+def test_packed_texts_beside_photos_are_side_files(tmp_path, refs, left_out):
+    for name in ("a.jpg", "list.csv", "list.csv.gz", "x.JSONL.ZST", "log.txt.xz"):
+        (tmp_path / name).touch()
+    assert [ref.key for ref in refs(tmp_path)] == ["a.jpg"]
+    assert left_out(tmp_path) == {"texts and tables": 4}
