@@ -14,7 +14,7 @@ from pipelines.models.read import load_model
 from pipelines.scoring.allowed_buckets import buckets_of
 from pipelines.scoring.asked import asked_of
 from pipelines.scoring.config import ScoringConfig
-from pipelines.scoring.input import Input, InputKind
+from pipelines.scoring.input import MANIFESTS, Input, InputKind
 from pipelines.scoring.inputs import resolve_inputs
 from pipelines.scoring.journal import drop_journal
 from pipelines.scoring.limits import with_remembered
@@ -175,6 +175,11 @@ def _require_apart(output: str, inputs: Sequence[Input]) -> None:
             raise UsageError(
                 f"--output {output} lies inside --input {one.uri}, so the next run "
                 "would list the ledger's own files; choose a folder beside it"
+            )
+        if one.kind in MANIFESTS and one.uri.startswith(join(output, "runs/")):
+            raise UsageError(
+                f"--input {one.uri} is a part of --output {output}, so every run would "
+                "carry what the one before it wrote; choose another --output"
             )
 
 

@@ -7,6 +7,7 @@ from pipelines.scoring.allowed_buckets import buckets_of
 from pipelines.scoring.choice import Choice
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import MANIFESTS, Input, InputError, InputKind
+from pipelines.scoring.inputs.earlier_ledger import found_ledger
 from pipelines.scoring.inputs.list_input import folder_of, list_input
 from pipelines.scoring.inputs.manifest_files import (
     kind_of_name,
@@ -115,11 +116,13 @@ def _found(text: str, uri: str, uri_column: str, image_column: str | None) -> In
 def _found_folder(
     text: str, folder: str, uri_column: str, image_column: str | None
 ) -> Input:
-    """Return a folder of images, or a table that is one, as Spark writes it.
+    """Return a folder of images, or a table that is one: a ledger, or Spark's.
 
     A table is known by a manifest's suffix, or by the file that Spark writes last.
     """
     storage = storage_for(folder)
+    if ledger := found_ledger(text, folder):
+        return ledger
     if storage.is_folder(f"{folder}_delta_log/"):
         raise InputError(
             f"--input {text} is a Delta table, whose files alone do not say which rows "
