@@ -62,6 +62,11 @@ class CarriedColumns:
         Raises:
           CountsError: If a row has a layout that listing did not tell of.
         """
+        if not all(row.layout in self.layouts for row in rows if row.layout):
+            raise CountsError(
+                "what listing told of carried columns was lost, so nothing was "
+                "published"
+            )
         if not self.fields:
             return pa.table({})
         by_layout: dict[str, list[int]] = {}
@@ -75,12 +80,7 @@ class CarriedColumns:
 
     def _table(self, digest: str, values: list[tuple[Any, ...]]) -> pa.Table:
         """Return the columns of rows of one layout."""
-        layout = self.layouts.get(digest, Layout() if not digest else None)
-        if layout is None:
-            raise CountsError(
-                "what listing told of carried columns was lost, so nothing was "
-                "published"
-            )
+        layout = self.layouts[digest] if digest else Layout()
         columns = zip(*values, strict=True) if layout.fields else ()
         found = {
             field.name: to_arrow(column, field.type)

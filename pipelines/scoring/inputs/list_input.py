@@ -30,7 +30,7 @@ def list_input(
     A shard stands for the images in it, which `list_shard` lists. What a glob, a list
     or a manifest names is a shard if its name, or the glob's, ends as those of shards
     do. In a folder, every file is an image that is none of the side files. Last come
-    the layouts of what refs carry.
+    the layouts of what refs carry, of those that were not chosen, too.
 
     Raises:
       InputError: If a list or manifest turns out to be damaged.
@@ -38,16 +38,18 @@ def list_input(
     """
     is_listed = one.kind in (InputKind.FOLDER, InputKind.GLOB)
     chooser = Chooser(one.choice, side_files_in=one.uri if is_listed else None)
-    yield from up_to_limit(_chosen(one, chooser), one.choice.limit)
+    layouts = Layouts()
+    yield from up_to_limit(_chosen(one, chooser, layouts), one.choice.limit)
+    yield from layouts
     if one.choice.patterns:
         yield chooser.met
 
 
 def _chosen(
-    one: Input, chooser: Chooser
-) -> Iterator[ImageRef | Shard | FoundLayout | LeftOut]:
-    for named in _list_all(one):
-        if not isinstance(named, ImageRef | Shard):
+    one: Input, chooser: Chooser, layouts: Layouts
+) -> Iterator[ImageRef | Shard | LeftOut]:
+    for named in _list_all(one, layouts):
+        if isinstance(named, LeftOut):
             yield named
             continue
         name = _name_to_match(named.key, one)
@@ -71,9 +73,9 @@ def folder_of(one: Input) -> str:
     return one.uri[: one.uri.rfind("/") + 1]
 
 
-def _list_all(one: Input) -> Iterator[ImageRef | Shard | FoundLayout | LeftOut]:
+def _list_all(one: Input, layouts: Layouts) -> Iterator[ImageRef | Shard | LeftOut]:
     if one.kind in MANIFESTS:
-        return _list_named(one)
+        return _list_named(one, layouts)
     if one.kind is InputKind.NUMBERED:
         return _list_numbered(one)
     return _list_objects(one)
@@ -117,8 +119,7 @@ def _list_numbered(one: Input) -> Iterator[ImageRef | Shard]:
         yield _ref(one, uri, key=key, place=place, pattern=one.uri)
 
 
-def _list_named(one: Input) -> Iterator[ImageRef | Shard | FoundLayout]:
-    layouts = Layouts()
+def _list_named(one: Input, layouts: Layouts) -> Iterator[ImageRef | Shard]:
     place = 0
     for file in manifest_files(one):
         folder = file[: file.rfind("/") + 1]
@@ -131,7 +132,6 @@ def _list_named(one: Input) -> Iterator[ImageRef | Shard | FoundLayout]:
             else:
                 yield _named(one, name, folder, place, said)
             place += 1
-    yield from layouts
 
 
 def _named(
