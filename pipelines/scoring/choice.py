@@ -133,15 +133,19 @@ def _read(
     }
 
 
-def up_to_limit(named: Iterable[Named], limit: int | None) -> Iterator[Named]:
-    """Yield what a listing gives, up to so many distinct images or shards.
+def up_to_limit(named: Iterator[Named], limit: int | None) -> Iterator[Named]:
+    """Return what a listing gives, up to so many distinct images or shards.
 
     What has no URI, such as a count, is passed on.
     """
+    return _first(named, limit) if limit else named
+
+
+def _first(named: Iterator[Named], count: int) -> Iterator[Named]:
     seen: set[str] = set()
     for one in named:
         yield one
-        if limit and (uri := getattr(one, "uri", None)):
+        if uri := getattr(one, "uri", None):
             seen.add(uri)
-            if len(seen) == limit:
+            if len(seen) == count:
                 return

@@ -14,7 +14,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 def scheme_of(uri: str) -> str:
     """Return the scheme before "://" in lower case, "" for a plain path."""
-    match = _SCHEME.match(uri)
+    match = _SCHEME.match(uri) if "://" in uri else None
     return match[1].lower() if match else ""
 
 

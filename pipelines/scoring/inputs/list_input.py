@@ -11,12 +11,18 @@ from pipelines.scoring.input import MANIFESTS, Input, InputKind
 from pipelines.scoring.inputs.manifest_files import manifest_files, said_by_folders
 from pipelines.scoring.inputs.manifests import named_images
 from pipelines.scoring.inputs.numbered_files import numbered_names
-from pipelines.scoring.refusals import refusals_as_failures
 from pipelines.scoring.shards.formats import shard_format_of
 from pipelines.scoring.shards.shard import Shard
-from pipelines.storage import Glob, SkippedLink, StoredObject, resolve, storage_for
+from pipelines.storage import (
+    Glob,
+    Refused,
+    SkippedLink,
+    StoredObject,
+    resolve,
+    storage_for,
+)
 from pipelines.storage.uris import path_of_uri, scheme_of, without_secrets
-from schemas.failures import Failure, ImageFailure
+from schemas.failures import Failure
 from schemas.left_out import LeftOut
 
 
@@ -39,16 +45,19 @@ def list_input(
     is_listed = one.kind in (InputKind.FOLDER, InputKind.GLOB)
     chooser = Chooser(one.choice, side_files_in=one.uri if is_listed else None)
     layouts = Layouts()
-    yield from up_to_limit(_chosen(one, chooser, layouts), one.choice.limit)
+    named = _list_all(one, layouts)
+    if not chooser.leaves_none_out:
+        named = _chosen(named, one, chooser)
+    yield from up_to_limit(named, one.choice.limit)
     yield from layouts
     if one.choice.patterns:
         yield chooser.met
 
 
 def _chosen(
-    one: Input, chooser: Chooser, layouts: Layouts
+    listed: Iterator[ImageRef | Shard | LeftOut], one: Input, chooser: Chooser
 ) -> Iterator[ImageRef | Shard | LeftOut]:
-    for named in _list_all(one, layouts):
+    for named in listed:
         if isinstance(named, LeftOut):
             yield named
             continue
@@ -138,9 +147,8 @@ def _named(
     one: Input, name: str, folder: str, place: int, said: Carried
 ) -> ImageRef | Shard:
     try:
-        with refusals_as_failures():
-            uri = require_allowed(resolve(name, base=folder), one.buckets)
-    except ImageFailure as failure:
+        uri = require_allowed(resolve(name, base=folder), one.buckets)
+    except Refused as refused:
         uri = without_secrets(name)
         return ImageRef(
             uri=uri,
@@ -148,7 +156,7 @@ def _named(
             order=(one.number, place),
             carried=said.values,
             layout=said.layout.digest,
-            refusal=(failure.failure, failure.detail),
+            refusal=(refused.failure, refused.detail),
         )
     return _ref(one, uri, key=name, place=place, pattern=uri, said=said)
 
