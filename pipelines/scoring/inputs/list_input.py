@@ -8,7 +8,11 @@ from pipelines.scoring.carried.layouts import Layouts
 from pipelines.scoring.choice import Chooser, PatternsMet, up_to_limit
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import MANIFESTS, Input, InputKind
-from pipelines.scoring.inputs.manifest_files import manifest_files, said_by_folders
+from pipelines.scoring.inputs.manifest_files import (
+    manifest_files,
+    parts_below,
+    said_by_folders,
+)
 from pipelines.scoring.inputs.manifests import named_images
 from pipelines.scoring.inputs.numbered_files import numbered_names
 from pipelines.scoring.refusals import refusals_as_failures
@@ -18,6 +22,8 @@ from pipelines.storage import Glob, SkippedLink, StoredObject, resolve, storage_
 from pipelines.storage.uris import path_of_uri, scheme_of, without_secrets
 from schemas.failures import Failure, ImageFailure
 from schemas.left_out import LeftOut
+
+_PART = ".parquet"  # as which each part is read, whatever its name
 
 
 def list_input(
@@ -76,6 +82,8 @@ def _list_all(one: Input) -> Iterator[ImageRef | Shard | FoundLayout | LeftOut]:
         return _list_named(one)
     if one.kind is InputKind.NUMBERED:
         return _list_numbered(one)
+    if one.kind is InputKind.PARTS:
+        return _list_parts(one)
     return _list_objects(one)
 
 
@@ -115,6 +123,13 @@ def _list_numbered(one: Input) -> Iterator[ImageRef | Shard]:
     for place, uri in enumerate(numbered_names(one.uri)):
         key = uri.removeprefix(folder)
         yield _ref(one, uri, key=key, place=place, pattern=one.uri)
+
+
+def _list_parts(one: Input) -> Iterator[ImageRef | Shard]:
+    for place, uri in enumerate(parts_below(one.uri)):
+        key = uri.removeprefix(one.uri)
+        said = said_by_folders(uri, one.uri)
+        yield _ref(one, uri, key=key, place=place, pattern=_PART, said=said)
 
 
 def _list_named(one: Input) -> Iterator[ImageRef | Shard | FoundLayout]:

@@ -132,8 +132,8 @@ def _found_folder(
         return Input(number=0, uri=folder, kind=InputKind.FOLDER)
     if kind is InputKind.PARQUET and not _is_manifest(first, uri_column):
         schema = manifest_schema(first)
-        if holds_images(schema, image_column) and not has_magic(folder):
-            return Input(number=0, uri=f"{folder}**/*.parquet", kind=InputKind.GLOB)
+        if holds_images(schema, image_column):
+            return Input(number=0, uri=folder, kind=InputKind.PARTS)
     return Input(number=0, uri=folder, kind=kind, is_many=True)
 
 

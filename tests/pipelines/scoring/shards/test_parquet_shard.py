@@ -160,3 +160,14 @@ def test_more_rows_than_bytes_are_not_believed(refs, tmp_path):
     pq.write_table(pa.table({"png": nulls}), path, compression="zstd")
     with pytest.raises(InputError, match="it claims 100000 rows in"):
         refs(path)
+
+
+def test_a_file_of_bytes_of_no_usual_name_is_told_with_the_flag(refs, tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"n": [1], "pixels": [b"x"], "in": [{"raw": b"x"}]}), path)
+    told = (
+        r"by --uri_column, or the one with the images \(pixels, in.raw\?\) by --image"
+    )
+    with pytest.raises(InputError, match=told):
+        refs(path)
+    assert len(refs(path, image_column="pixels")) == 1
