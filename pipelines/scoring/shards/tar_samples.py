@@ -19,6 +19,7 @@ from schemas.left_out import LeftOut, LeftOutTally
 
 _MAX_BYTES = 16 << 20
 _IMAGES_AT_ONCE = 1000
+_OTHER = "members of archives that are no images"
 
 
 def described_images(
@@ -34,7 +35,8 @@ def described_images(
     Args:
       file: The archive, which is only sought forwards.
       size_bytes: Its size; None if that is not known.
-      left_out: Where side files with the name of an image are counted.
+      left_out: Where side files with the name of an image are counted, and members
+        that are neither images nor describe any.
 
     Raises:
       ImageFailure: At the end, if the archive is damaged or cut short.
@@ -46,6 +48,9 @@ def described_images(
             if kind := side_file_kind(f"{named.stem}.jpg"):  # whatever it is of
                 if named.is_image:
                     left_out.add(LeftOut(reason=kind, example=named.name))
+                continue
+            if not (named.is_image or named.is_describing):
+                left_out.add(LeftOut(reason=_OTHER, example=named.name))
                 continue
             if named.sample != sample.name:
                 yield from sample.images()

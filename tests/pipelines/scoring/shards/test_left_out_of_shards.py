@@ -56,6 +56,18 @@ def test_what_macos_puts_between_an_image_and_its_json_parts_no_sample(
     assert carried(tmp_path / "s.tar").to_pydict() == {"n": [1]}
 
 
+def test_members_that_are_no_images_and_describe_none_are_counted(tmp_path):
+    images = [("a.jpg", b"x"), ("b.DNG", b"x"), ("c.nef", b"x"), ("c.json", b"{}")]
+    others = [("a.npy", b"x"), ("photo", b"x"), ("in.tar", b"x"), ("c.mp4", b"x")]
+    (tmp_path / "s.tar").write_bytes(tar_of([*images[:2], *others, *images[2:]]))
+    keys, [left_out] = listed(tmp_path / "s.tar")
+    assert keys == ["a", "b", "c"]
+    assert (left_out.reason, left_out.count, left_out.example) == (
+        *("members of archives that are no images", 4),
+        "a.npy",
+    )
+
+
 @pytest.mark.parametrize("has_statistics", [True, False])
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
 def test_failed_downloads_in_a_file_of_images_are_left_out(
