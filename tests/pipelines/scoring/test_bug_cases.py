@@ -85,6 +85,8 @@ def test_reserved_column_names(run):
         "key": ["a.jpg", "b.jpg"],
     }.items():
         assert ended.column(name) == values
+    renamed = ended.summary["renamed"]
+    assert renamed == {n: f"input_{n}" for n in ("key", "width", "height", "status")}
 
 
 def test_img2dataset_parquet_output(run):
@@ -203,6 +205,9 @@ def test_twins_but_for_case(run):
     assert ended.told == {"named": 1, "listed": 1, "scored": 1}
     [row] = ended.rows.values()
     assert (row["input_WIDTH"], row["input_HEIGHT"], row["TEXT"]) == (640, 480, "x")
+    assert ended.summary["renamed"] == {
+        name: f"input_{name}" for name in ("WIDTH", "HEIGHT")
+    }
     names = [name.casefold() for name in row]
     assert len(set(names)) == len(names)
 
