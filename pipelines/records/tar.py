@@ -14,7 +14,6 @@ from typing import BinaryIO
 from pipelines.records.first_bytes import kind_of_file
 
 _BLOCK = 512
-_ZEROS_AT_ONCE = 128 * _BLOCK
 _ZEROS_MAX_BYTES = 64 << 20
 _SIZE_MAX_BYTES = 2**63 - 1
 _EXTENSION_MAX_BYTES = 1 << 20
@@ -82,19 +81,20 @@ def find_members(file: BinaryIO, size_bytes: int | None) -> Iterator[TarMember]:
       TruncatedTarError: Where the archive ends inside a member or without its end mark.
       TarError: Where a header is damaged: what follows cannot be found.
     """
-    offset, said, is_behind_zeros = 0, _Extensions(), False
+    offset, said, zeros = 0, _Extensions(), 0
     while True:
         file.seek(offset)
         header = file.read(_BLOCK)
-        if len(header) == _BLOCK and not any(header):
-            following = _behind_zeros(file, offset + _BLOCK)
-            if following is None:
-                return
-            offset, said, is_behind_zeros = following, _Extensions(), True
-            continue
+        is_zero = not any(header)
+        if zeros and is_zero and len(header) < _BLOCK:
+            return
         if len(header) < _BLOCK:
             raise _too_short(header, offset)
-        info = _parse(header, offset, is_behind_zeros=is_behind_zeros)
+        if is_zero:
+            _require_end_mark(zeros, offset)
+            offset, said, zeros = offset + _BLOCK, _Extensions(), zeros + _BLOCK
+            continue
+        info = _parse(header, offset, is_behind_zeros=zeros > 0)
         start = offset + _BLOCK
         if info.type in _EXTENSIONS:
             _read_extension(file, info, start, said)
@@ -110,7 +110,7 @@ def find_members(file: BinaryIO, size_bytes: int | None) -> Iterator[TarMember]:
             raise TruncatedTarError(
                 f"the archive ends inside the member at byte {offset}"
             )
-        offset, said, is_behind_zeros = start + _padded(size), _Extensions(), False
+        offset, said, zeros = start + _padded(size), _Extensions(), 0
 
 
 _EXTENSIONS = (
@@ -138,26 +138,13 @@ def _too_short(header: bytes, offset: int) -> TarError:
     )
 
 
-def _behind_zeros(file: BinaryIO, offset: int) -> int | None:
-    """Return where the block lies that ends a run of zeros, None if the file does.
-
-    Args:
-      file: The archive, at `offset`.
-      offset: Behind the first block of zeros.
-
-    Raises:
-      TarError: If the run is longer than any end mark.
-    """
-    for place in range(offset, offset + _ZEROS_MAX_BYTES, _ZEROS_AT_ONCE):
-        data = file.read(_ZEROS_AT_ONCE)
-        if not data:
-            return None
-        if rest := len(data.lstrip(b"\0")):
-            return place + (len(data) - rest) // _BLOCK * _BLOCK
-    raise TarError(
-        f"nothing but zeros follow for {_ZEROS_MAX_BYTES >> 20} MiB behind byte "
-        f"{offset}; what lies behind them is not read"
-    )
+def _require_end_mark(zeros: int, offset: int) -> None:
+    """Refuse a run of zeros, this long before `offset`, that no end mark has."""
+    if zeros >= _ZEROS_MAX_BYTES:
+        raise TarError(
+            f"nothing but zeros follow for {_ZEROS_MAX_BYTES >> 20} MiB behind byte "
+            f"{offset - zeros}; what lies behind them is not read"
+        )
 
 
 def _parse(header: bytes, offset: int, *, is_behind_zeros: bool) -> tarfile.TarInfo:

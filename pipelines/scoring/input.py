@@ -19,6 +19,7 @@ class InputKind(enum.StrEnum):
     FOLDER = "folder"
     GLOB = "glob"
     NUMBERED = "numbered files"
+    PARTS = "folder of Parquet parts with images"
     URI_LIST = "list of URIs"
     CSV = "CSV manifest"
     JSON_LINES = "manifest of JSON lines"

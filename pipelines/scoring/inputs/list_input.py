@@ -8,7 +8,11 @@ from pipelines.scoring.carried.layouts import Layouts
 from pipelines.scoring.choice import Chooser, PatternsMet, up_to_limit
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import MANIFESTS, Input, InputKind
-from pipelines.scoring.inputs.manifest_files import manifest_files, said_by_folders
+from pipelines.scoring.inputs.manifest_files import (
+    manifest_files,
+    parts_below,
+    said_by_folders,
+)
 from pipelines.scoring.inputs.manifests import named_images
 from pipelines.scoring.inputs.numbered_files import numbered_names
 from pipelines.scoring.shards.formats import shard_format_of
@@ -24,6 +28,8 @@ from pipelines.storage import (
 from pipelines.storage.uris import path_of_uri, scheme_of, without_secrets
 from schemas.failures import Failure
 from schemas.left_out import LeftOut
+
+_PART = ".parquet"  # as which each part is read, whatever its name
 
 
 def list_input(
@@ -87,6 +93,8 @@ def _list_all(one: Input, layouts: Layouts) -> Iterator[ImageRef | Shard | LeftO
         return _list_named(one, layouts)
     if one.kind is InputKind.NUMBERED:
         return _list_numbered(one)
+    if one.kind is InputKind.PARTS:
+        return _list_parts(one)
     return _list_objects(one)
 
 
@@ -126,6 +134,13 @@ def _list_numbered(one: Input) -> Iterator[ImageRef | Shard]:
     for place, uri in enumerate(numbered_names(one.uri)):
         key = uri.removeprefix(folder)
         yield _ref(one, uri, key=key, place=place, pattern=one.uri)
+
+
+def _list_parts(one: Input) -> Iterator[ImageRef | Shard]:
+    for place, uri in enumerate(parts_below(one.uri)):
+        key = uri.removeprefix(one.uri)
+        said = said_by_folders(uri, one.uri)
+        yield _ref(one, uri, key=key, place=place, pattern=_PART, said=said)
 
 
 def _list_named(one: Input, layouts: Layouts) -> Iterator[ImageRef | Shard]:

@@ -7,29 +7,11 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from pipelines.scoring.carried.layout import NOTHING, Carried, Layout
-from pipelines.scoring.input import Input, InputKind
+from pipelines.scoring.input import Input
 from pipelines.scoring.inputs.numbered_files import is_numbered, numbered_names
-from pipelines.scoring.inputs.text_lines import PACKED
 from pipelines.storage import Glob, has_magic, storage_for
 
-_KINDS_BY_SUFFIX = {
-    ".csv": InputKind.CSV,
-    ".tsv": InputKind.CSV,
-    ".jsonl": InputKind.JSON_LINES,
-    ".ndjson": InputKind.JSON_LINES,
-    ".txt": InputKind.URI_LIST,
-    ".parquet": InputKind.PARQUET,
-}
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
-
-
-def kind_of_name(uri: str) -> InputKind | None:
-    """Return which list or manifest a file's name says, None for anything else."""
-    name = uri.rstrip("/")
-    plain = PACKED.sub("", name)
-    suffix = plain[plain.rfind(".") :].lower() if "." in plain else ""
-    kind = _KINDS_BY_SUFFIX.get(suffix)
-    return None if kind is InputKind.PARQUET and plain != name else kind
 
 
 def manifest_files(one: Input) -> Iterator[str]:

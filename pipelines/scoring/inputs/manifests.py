@@ -1,6 +1,6 @@
 """Lists and manifests: files that name images, one a line or one a row."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ from pipelines.scoring.carried.transport import to_python
 from pipelines.scoring.input import InputError, InputKind
 from pipelines.scoring.inputs.text_lines import read_lines, unreadable
 from pipelines.scoring.inputs.text_tables import read_objects, read_table
+from pipelines.scoring.shards.image_column import columns_of_bytes
 from pipelines.storage import storage_for
 
 _BATCH_ROWS = 10_000
@@ -108,7 +109,9 @@ def _named_by_parquet(uri: str, kind: InputKind, uri_column: str) -> Named:
         with storage_for(uri).open_read(uri) as file:
             parquet = open_parquet(file)
             schema = parquet.schema_arrow
-            _require_column(uri, kind, schema.names, uri_column)
+            _require_column(
+                uri, kind, schema.names, uri_column, images=columns_of_bytes(schema)
+            )
             _require_text(uri, kind, schema.field(uri_column))
             for batch in parquet.iter_batches(_BATCH_ROWS):
                 columns = dict(zip(schema.names, batch.columns, strict=True))
@@ -120,13 +123,22 @@ def _named_by_parquet(uri: str, kind: InputKind, uri_column: str) -> Named:
 
 
 def _require_column(
-    uri: str, kind: InputKind, names: list[str], uri_column: str
+    uri: str,
+    kind: InputKind,
+    names: list[str],
+    uri_column: str,
+    *,
+    images: Sequence[str] = (),
 ) -> None:
     require_distinct(names)
     if uri_column not in names:
+        cure = "name the one with the URIs by --uri_column"
+        if images:
+            cure += f", or the one with the images ({', '.join(images)}?) by "
+            cure += "--image_column"
         raise InputError(
             f"{kind} {uri} has no column {uri_column!r}; it has {', '.join(names)}: "
-            "name the one with the URIs by --uri_column"
+            f"{cure}"
         )
 
 

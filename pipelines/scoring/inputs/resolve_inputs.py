@@ -10,10 +10,10 @@ from pipelines.scoring.input import MANIFESTS, Input, InputError, InputKind
 from pipelines.scoring.inputs.earlier_ledger import found_ledger
 from pipelines.scoring.inputs.list_input import folder_of, list_input
 from pipelines.scoring.inputs.manifest_files import (
-    kind_of_name,
     manifest_files,
     parts_below,
 )
+from pipelines.scoring.inputs.manifest_names import kind_of_name
 from pipelines.scoring.inputs.manifests import manifest_schema
 from pipelines.scoring.inputs.numbered_files import count_numbered, is_numbered
 from pipelines.scoring.inputs.unread_files import (
@@ -136,8 +136,8 @@ def _found_folder(
         return Input(number=0, uri=folder, kind=InputKind.FOLDER)
     if kind is InputKind.PARQUET and not _is_manifest(first, uri_column):
         schema = manifest_schema(first)
-        if holds_images(schema, image_column) and not has_magic(folder):
-            return Input(number=0, uri=f"{folder}**/*.parquet", kind=InputKind.GLOB)
+        if holds_images(schema, image_column):
+            return Input(number=0, uri=folder, kind=InputKind.PARTS)
     return Input(number=0, uri=folder, kind=kind, is_many=True)
 
 

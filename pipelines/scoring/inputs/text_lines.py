@@ -11,10 +11,12 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from pipelines.scoring.input import InputError
+from pipelines.scoring.inputs.manifest_names import PACKED
+from pipelines.scoring.inputs.unread_files import unread_by_bytes
 from pipelines.storage import storage_for
 
-PACKED = re.compile(r"\.(gz|zst)$", re.IGNORECASE)
-_HEAD_BYTES = 256
+_HEAD_BYTES = 512
+_NO_TEXT = re.compile(rb"[\0-\x08]")
 _MARKS = {b"\xff\xfe\0\0": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -81,6 +83,9 @@ def _encoding_of(uri: str, kind: str) -> str:
     for mark, encoding in _MARKS.items():
         if head.startswith(mark):
             return encoding
+    unread = unread_by_bytes(head) if _NO_TEXT.search(head) else None
+    if unread:
+        raise InputError(f"{kind} {uri} is no text but {unread.what}: {unread.instead}")
     if b"\0" in head[:2]:
         end = "BE" if head[:1] == b"\0" else "LE"
         raise InputError(

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipelines.scoring.input import InputError
-from pipelines.scoring.inputs.text_lines import PACKED, read_lines
+from pipelines.scoring.inputs.manifest_names import PACKED
+from pipelines.scoring.inputs.text_lines import read_lines
 
 _MAX_FIELD_CHARACTERS = 2**28
 _CURES = {

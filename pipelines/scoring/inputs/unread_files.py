@@ -10,8 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from pipelines.scoring.inputs.manifest_files import kind_of_name
-from pipelines.scoring.inputs.text_lines import PACKED
+from pipelines.scoring.inputs.manifest_names import PACKED, kind_of_name
 from pipelines.scoring.shards.formats import shard_format_of
 from pipelines.storage import ObjectRefused, StorageError, storage_for
 

@@ -52,7 +52,8 @@ def find_image_column(schema: pa.Schema, wanted: str | None) -> ImageColumn | No
       schema: The file's schema.
       wanted: The column that the user names, with dots for one in a struct; None means
         the only one that is a struct with bytes, or has bytes and a usual name, and of
-        several the one called `image`.
+        several the one called `image`. Only if there is none, one of a usual name whose
+        bytes are numbers of more than a byte.
 
     Raises:
       ImageFailure: If the user's column cannot hold images, or several can.
@@ -71,6 +72,8 @@ def find_image_column(schema: pa.Schema, wanted: str | None) -> ImageColumn | No
         if fitting:
             return _column(schema, *fitting[0])
     for field in schema:
+        if field.name in _USUAL_NAMES and holds_file(field.type):
+            return _column(schema, field.name, field)
         if field.name in _USUAL_LISTS and _is_array(field.type):
             raise ImageFailure(
                 Failure.UNREADABLE,
@@ -78,6 +81,17 @@ def find_image_column(schema: pa.Schema, wanted: str | None) -> ImageColumn | No
                 "read, the bytes of image files are",
             )
     return None
+
+
+def columns_of_bytes(schema: pa.Schema) -> list[str]:
+    """Return the paths of the columns that `--image_column` can name."""
+    return [
+        name
+        for fields in _levels(schema)
+        for name, field in fields.items()
+        if _path_to_bytes(_item_type(field.type)) is not None
+        and not is_list(field.type)
+    ]
 
 
 def holds_file(data_type: pa.DataType) -> bool:

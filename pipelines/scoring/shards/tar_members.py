@@ -27,7 +27,9 @@ _IMAGE_SUFFIXES = frozenset(
     [
         *("jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "tif", "tiff"),
         *("bmp", "avif", "mpo", "heic", "heif", "jxl", "jp2", "j2k", "ppm", "pgm"),
-        *("pbm", "pnm", "tga", "ico", "svg"),
+        *("pbm", "pnm", "tga", "ico", "svg", "psd", "exr"),
+        *("dng", "nef", "nrw", "cr2", "cr3", "crw", "arw", "sr2", "srf", "orf", "rw2"),
+        *("raf", "pef", "srw", "x3f", "3fr", "fff", "iiq", "mrw", "rwl", "gpr", "erf"),
     ]
 )
 _DESCRIBING_SUFFIXES = ("json", "txt", "cls")

@@ -4,6 +4,7 @@ They may lie before or behind the images, but next to them: members of one sampl
 one another in an archive, which is read as a stream.
 """
 
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -20,6 +21,8 @@ from schemas.left_out import LeftOut, LeftOutTally
 
 _MAX_MIB = 16
 _IMAGES_AT_ONCE = 1000
+_OTHER = "members of archives that are no images"
+_LONE = "members of archives that describe no image beside them"
 
 
 def described_images(
@@ -35,8 +38,9 @@ def described_images(
     Args:
       file: The archive, which is only sought forwards.
       size_bytes: Its size; None if that is not known.
-      left_out: Where side files with the name of an image are counted, and what should
-        describe images but cannot be carried.
+      left_out: Where is counted what should describe images but cannot be carried,
+        side files with the name of an image, and members that are neither images nor
+        describe one beside them.
 
     Raises:
       ImageFailure: At the end, if the archive is damaged or cut short.
@@ -49,8 +53,12 @@ def described_images(
                 if named.is_image:
                     left_out.add(LeftOut(reason=kind, example=named.name))
                 continue
+            if not (named.is_image or named.is_describing):
+                left_out.add(LeftOut(reason=_OTHER, example=named.name))
+                continue
             if named.sample != sample.name:
                 yield from sample.images()
+                sample.count_lone(left_out)
                 sample = _Sample(named.sample)
             elif len(sample) >= _IMAGES_AT_ONCE:
                 yield from sample.images_but(named.stem)
@@ -64,6 +72,7 @@ def described_images(
     except ImageFailure as failure:
         damage = failure
     yield from sample.images()
+    sample.count_lone(left_out)
     if damage:
         raise damage
 
@@ -75,6 +84,7 @@ class _Sample:
         self.name = name
         self._images: list[NamedMember] = []
         self._said: dict[str, dict[str, Any]] = {}
+        self._lone: dict[str, list[str]] = {}  # names of what describes no image yet
 
     def __len__(self) -> int:
         return len(self._images)
@@ -86,6 +96,7 @@ class _Sample:
     def add_said(self, named: NamedMember, values: dict[str, Any]) -> None:
         """Take what a member says; a JSON goes before a file of the same column."""
         said = self._said.setdefault(named.stem, {})
+        self._lone.setdefault(named.stem, []).append(named.name)
         is_json = named.suffix == "json"
         said.update(v for v in values.items() if is_json or v[0] not in said)
 
@@ -95,8 +106,15 @@ class _Sample:
         for image in self._images:
             own = self._said.get(image.stem)
             of_file = self._said.get(image.name, {})  # a.jpg.json
+            for stem in (self.name, image.stem, image.name):
+                self._lone.pop(stem or "", None)
             key = image.sample if own is None else image.stem
             yield (image, key), of_all | (own or {}) | of_file
+
+    def count_lone(self, left_out: LeftOutTally) -> None:
+        """Count what described none of the images that were yielded."""
+        for name in itertools.chain.from_iterable(self._lone.values()):
+            left_out.add(LeftOut(reason=_LONE, example=name))
 
     def images_but(
         self, stem: str

@@ -8,7 +8,7 @@ import re
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from helpers.make_shards import write_renamed
+from helpers.make_shards import tar_of, write_renamed
 
 from pipelines.scoring.input import InputError, InputKind
 from pipelines.scoring.inputs import resolve_inputs
@@ -90,6 +90,10 @@ def test_what_can_be_read_is_read_to_the_last_character(
         ("a.jsonl", b'{"uri": 3}\n', "line 1 has int in 'uri', and URIs are text"),
         ("a.jsonl", b'{"file": "a"}\n', "no column 'uri'; it has file: .*--uri_column"),
         ("a.csv", b"uri,c,c\na,x,y\n", "two columns named 'c'; rename"),
+        ("a.csv", gzip.compress(CSV), "no text but a compressed file: decompress it"),
+        ("a.tsv", b"PK\3\4\x14\0\6\0", "no text but a ZIP archive: unpack it"),
+        ("a.jsonl", b"PAR1\x15\4PAR1", "no text but a Parquet file: give it a name"),
+        ("a.txt.gz", gzip.compress(tar_of([("a", CSV)])), "gz is no text but a tar a"),
     ],
     ids=itertools.count(),
 )
@@ -101,6 +105,13 @@ def test_what_cannot_be_read_is_told_with_file_and_row(
         refs(tmp_path / name)
     assert str(tmp_path / name) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_names_that_begin_like_a_container_are_names(refs, tmp_path):
+    (tmp_path / "a.txt").write_text("PAR1.jpg\nFEA1.jpg\n")
+    (tmp_path / "b.tsv").write_text("ORC\turi\n1\ta.jpg\n")
+    found = refs(tmp_path / "a.txt", tmp_path / "b.tsv")
+    assert [ref.key for ref in found] == ["PAR1.jpg", "FEA1.jpg", "a.jpg"]
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,37 @@ def test_broken_json_never_costs_an_image(carried, refs, tmp_path, cut):
     assert carried(tmp_path / "s.tar").to_pydict() == {"n": [None, 1]}
 
 
+def test_members_that_are_no_images_and_describe_none_are_counted(tmp_path):
+    images = [("a.jpg", b"x"), ("b.DNG", b"x"), ("c.nef", b"x"), ("c.json", b"{}")]
+    others = [("a.npy", b"x"), ("photo", b"x"), ("in.tar", b"x"), ("c.mp4", b"x")]
+    (tmp_path / "s.tar").write_bytes(tar_of([*images[:2], *others, *images[2:]]))
+    keys, [left_out] = listed(tmp_path / "s.tar")
+    assert keys == ["a", "b", "c"]
+    assert (left_out.reason, left_out.count, left_out.example) == (
+        *("members of archives that are no images", 4),
+        "a.npy",
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "count"),
+    [
+        (["a.json", "b.json", "a.jpg", "b.jpg"], 2),  # tar cf s.tar *.json *.jpg
+        (["a.jpg", "b.jpg", "a.json", "a.txt", "b.json"], 3),
+        (["a.jpg", "b.json", "b.cls", "c.x.jpg", "c.y.txt"], 3),
+        (["a.json", "a.jpg", "a.txt", "b.c.jpg", "b.c.json", "b.txt"], 0),
+    ],
+)
+def test_what_describes_no_image_beside_it_is_counted(tmp_path, names, count):
+    (tmp_path / "s.tar").write_bytes(tar_of([(name, b"{}") for name in names]))
+    keys, left_out = listed(tmp_path / "s.tar")
+    assert len(keys) == sum(name.endswith(".jpg") for name in names)
+    reason = "members of archives that describe no image beside them"
+    assert {one.reason: one.count for one in left_out} == (
+        {reason: count} if count else {}
+    )
+
+
 @pytest.mark.parametrize("has_statistics", [True, False])
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
 def test_failed_downloads_in_a_file_of_images_are_left_out(

@@ -2,7 +2,12 @@ import os
 import pickle
 
 import pytest
-from helpers.make_shards import tar_of, write_tfrecord
+from helpers.make_shards import (
+    small_images,
+    tar_of,
+    write_hugging_face,
+    write_tfrecord,
+)
 
 from pipelines.scoring.input import InputError
 from pipelines.scoring.inputs import list_input, resolve_inputs
@@ -127,3 +132,31 @@ def test_a_ref_is_small(refs, shards):
     """Refs cross shuffles by the million."""
     for ref in refs(shards / "*.tar"):
         assert len(pickle.dumps(ref)) < 1000
+
+
+@pytest.mark.parametrize("name", ["parts.parquet", "images"])
+def test_a_folder_of_parts_with_images_has_the_columns_that_its_folders_say(
+    refs, carried, tmp_path, name
+):
+    for number, day in enumerate(("mon", "tue")):
+        part = tmp_path / name / f"day={day}" / f"part-{number:05d}.parquet"
+        part.parent.mkdir(parents=True)
+        write_hugging_face(part, small_images(2), n=[number, number + 10])
+    (tmp_path / name / "_temporary").mkdir()
+    (tmp_path / name / "_temporary" / "part-00000.parquet").write_bytes(b"PAR1")
+    (tmp_path / name / "_SUCCESS").write_bytes(b"")
+    assert [ref.key for ref in refs(tmp_path / name)] == ["0.png", "1.png"] * 2
+    assert carried(tmp_path / name).to_pydict() == {
+        "day": ["mon", "mon", "tue", "tue"],
+        "n": [0, 10, 1, 11],
+    }
+
+
+def test_a_damaged_part_is_a_row(refs, tmp_path):
+    (tmp_path / "parts").mkdir()
+    write_hugging_face(tmp_path / "parts" / "part-0.parquet", small_images(1))
+    (tmp_path / "parts" / "part-1.parquet").write_bytes(b"PAR1")
+    (tmp_path / "parts" / "_SUCCESS").write_bytes(b"")
+    first, damaged = refs(tmp_path / "parts")
+    assert (first.refusal, damaged.key) == (None, "part-1.parquet")
+    assert damaged.refusal[0] is Failure.UNREADABLE

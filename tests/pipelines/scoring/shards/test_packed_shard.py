@@ -59,6 +59,19 @@ def test_a_compressed_archive_is_listed_and_read_in_one_go(refs, tmp_path, name)
     assert [one.data for one in fetch([found[1], found[4]])] == [IMAGES[1], IMAGES[4]]
 
 
+@pytest.mark.parametrize("end", ["gz", "bz2", "xz", "zst"])
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_joined_archives_that_are_compressed_give_the_images_of_all(
+    refs, tmp_path, end, in_parts
+):
+    archives = [tar_of(MEMBERS[:3]), tar_of(MEMBERS[3:])]
+    pack = PACK[end]
+    data = b"".join(map(pack, archives)) if in_parts else pack(b"".join(archives))
+    (tmp_path / f"a.tar.{end}").write_bytes(data)
+    found = refs(tmp_path / f"a.tar.{end}")
+    assert [one.data for one in fetch(found)] == IMAGES
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -122,8 +122,18 @@ def test_images_of_a_list_are_keyed_by_their_files(path):
 @pytest.mark.parametrize("rows", [[[1, 2, 300]], [[1, -1]], [[1, None]]])
 def test_lists_of_numbers_that_are_no_bytes_are_no_images(path, rows):
     pq.write_table(pa.table({"image": pa.array(rows, pa.list_(pa.int64()))}), path)
-    [one] = fetch(*refs(path, image_column="image"))
+    [one] = fetch(*refs(path))
     assert one.failure is Failure.NOT_AN_IMAGE
+
+
+@pytest.mark.parametrize("kind", [pa.uint8(), pa.int16(), pa.int64()])
+def test_lists_of_numbers_are_images_unless_another_column_is(path, kind):
+    numbers = pa.array([list(IMAGES[0]), list(IMAGES[1])], pa.list_(kind))
+    pq.write_table(pa.table({"jpg": numbers, "n": [1, 2]}), path)
+    assert [one.data for one in fetch(*refs(path))] == IMAGES[:2]
+    columns = {"bytes": pa.array([[1], [2]], pa.list_(pa.int64())), "img": IMAGES[:2]}
+    pq.write_table(pa.table(columns), path)
+    assert [one.data for one in fetch(*refs(path))] == IMAGES[:2]
 
 
 @pytest.mark.parametrize("has_statistics", [True, False])

@@ -217,3 +217,14 @@ def test_other_bytes_in_a_list_of_images_are_told(tmp_path):
 def test_lists_of_bytes_alone_carry_nothing_of_their_own(carried, tmp_path):
     pq.write_table(pa.table({"images": [[b"1", b"2"]]}), tmp_path / "a.parquet")
     assert carried(tmp_path / "a.parquet").to_pydict() == {}
+
+
+def test_a_file_of_bytes_of_no_usual_name_is_told_with_the_flag(refs, tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"n": [1], "pixels": [b"x"], "in": [{"raw": b"x"}]}), path)
+    told = (
+        r"by --uri_column, or the one with the images \(pixels, in.raw\?\) by --image"
+    )
+    with pytest.raises(InputError, match=told):
+        refs(path)
+    assert len(refs(path, image_column="pixels")) == 1
