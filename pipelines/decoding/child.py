@@ -1,15 +1,14 @@
 """The decode child: it can do nothing but make patches of the bytes it is sent.
 
 It is started as a program of its own, so it holds neither JAX nor Beam nor the store's
-credentials. Once everything is imported it gives up what it could do harm with: opening
-files and sockets, writing, starting processes, memory and time without end.
+credentials, and it ends when its parent does, whose end of the socket closes then. Once
+everything is imported it gives up what it could do harm with: opening files and
+sockets, writing, starting processes, memory and time without end.
 """
 
 import contextlib
-import ctypes
 import os
 import resource
-import signal
 import socket
 import sys
 from collections.abc import Iterable
@@ -20,7 +19,6 @@ from musiq_core.images.preparation import PreparationConfig, prepare
 from pipelines.decoding import answers, messages
 from schemas.failures import Failure, ImageFailure
 
-_PR_SET_PDEATHSIG = 1
 _NOBODY = 65534
 
 
@@ -54,15 +52,11 @@ def _answer(data: bytes, config: PreparationConfig) -> Iterable[bytes | memoryvi
 
 def _give_up_powers(memory_bytes: int) -> None:
     """Limit this process for good. What is open stays open; nothing new can be."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getuid() == 0:
         # The limit on processes does not hold for root.
         os.setgroups([])
         os.setgid(_NOBODY)
         os.setuid(_NOBODY)
-        if sys.platform == "linux":  # the change of user has cleared it
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     for limit, value in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CORE, 0),

@@ -51,6 +51,8 @@ class Decoder:
             too long, or `decoder_crash` if the child died over it or answers nonsense.
           DecoderError: If no child can be started.
         """
+        if self._process and self._process.poll() is not None:
+            self.close()  # it died of what is no image's fault
         child = self._child or self._start()
         deadline = time.monotonic() + self._limits.seconds
         try:

@@ -18,7 +18,7 @@ from pipelines.scoring.device import require_device, use_device
 from pipelines.scoring.failure_budget import FailureBudgetError
 from pipelines.scoring.flow import score_photos
 from pipelines.scoring.input import InputError
-from pipelines.scoring.journal import drop_journal
+from pipelines.scoring.journal import drop_published_journal
 from pipelines.scoring.limits import remembered_flags
 from pipelines.scoring.progress import WORDING, clear_progress, read_progress
 from pipelines.scoring.publish import is_published
@@ -106,7 +106,7 @@ def _recovery(run: Run) -> Recovery:
         Published files must not be written again.
         """
         if is_published(run):
-            drop_journal(run)
+            drop_published_journal(run)
             return False
         if run.progress_folder:
             clear_progress(run.progress_folder)

@@ -176,10 +176,7 @@ def _plan(
         | "Journal" >> beam.Create([journal_folder(run)])
         | "List journal" >> beam.FlatMap(list_journal)
         | "Spread journal" >> beam.Reshuffle()
-        | "Read journal"
-        >> beam.FlatMap(
-            read_journal, shard_count=parts, with_digest=run.asked.verify_content
-        )
+        | "Read journal" >> beam.FlatMap(read_journal, run, shard_count=parts)
     )
     planned = (
         (
@@ -193,6 +190,7 @@ def _plan(
         >> beam.ParDo(
             PlanShard(
                 previous=run.previous,
+                part_count=parts,
                 retry_failed=run.asked.retry_failed,
                 vanished=run.limits.vanished,
                 verify_content=run.asked.verify_content,

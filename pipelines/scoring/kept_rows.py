@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from pipelines.ledger.folder import LedgerFolderError, read_ledger_file
 from pipelines.scoring.carried.columns import CarriedColumns
-from pipelines.scoring.journal import read_journal_table
+from pipelines.scoring.journal import journal_schema
 from pipelines.scoring.plan import KeptRow
 from pipelines.scoring.previous_state import previous_files
 from pipelines.scoring.run import Run
@@ -110,16 +110,19 @@ def _with_columns(
 def _find_rows(
     kept: Sequence[KeptRow], shard: int, shard_count: int, run: Run
 ) -> Iterator[pa.Table]:
-    """Yield the rows from every file that holds some of them."""
-    uris: dict[str | None, list[str]] = {}
-    for row in kept:
-        uris.setdefault(row.journal, []).append(row.uri)
-    published = uris.pop(None, [])
+    """Yield the rows from every file that holds some of them, and those at hand."""
+    published = [row.uri for row in kept if row.journalled is None]
     if published and run.previous:
         for file in previous_files(run.previous, shard, shard_count):
             table = read_ledger_file(run.previous.ledger, file)
             yield table.filter(pc.field("uri").isin(published))
-    for journal, journalled in uris.items():
-        assert journal is not None
-        table = read_journal_table(journal)
-        yield table.filter(pc.field("uri").isin(journalled))
+    if journalled := [row.journalled for row in kept if row.journalled is not None]:
+        schema = journal_schema(run)
+        columns = zip(*journalled, strict=True)
+        yield pa.Table.from_arrays(
+            [
+                pa.array(values, field.type)
+                for values, field in zip(columns, schema, strict=True)
+            ],
+            schema=schema,
+        )

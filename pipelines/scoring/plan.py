@@ -25,7 +25,8 @@ class KeptRow:
       key: Its name as the input gives it; empty if it vanished.
       carried: Values of the carried columns that its layout has.
       layout: Digest of what those are; empty if nothing is carried, or it vanished.
-      journal: The journal file that holds the row; None means the ledger.
+      journalled: The row's values as `JournalEntry` has them; None of a row that is
+        read from the ledger.
       generation: That of the input now, where the row has it in another form.
       is_vanished: Whether no input names it any more; its row stays as it was.
       failed_before: Whether the ledger as last published has it as failed.
@@ -35,7 +36,7 @@ class KeptRow:
     key: str = ""
     carried: tuple[Any, ...] = ()
     layout: str = ""
-    journal: str | None = None
+    journalled: tuple[Any, ...] | None = None
     generation: str | None = None
     is_vanished: bool = False
     failed_before: bool = False
@@ -43,11 +44,18 @@ class KeptRow:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class JournalEntry:
-    """A row that an unfinished run has left behind, and the file that holds it."""
+    """A row that an unfinished run has left behind.
+
+    Attributes:
+      uri: The input.
+      row: What decides whether it still holds.
+      values: The whole row, in the order of the ledger's columns, but for the carried
+        ones: it goes along, so that journal files are read once.
+    """
 
     uri: str
-    journal: str
     row: KnownRow
+    values: tuple[Any, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,7 +188,7 @@ def plan_shard(
         else:
             to_score.append(ref)
     untried = sum(not ref.failed_before for ref in to_score) + len(to_check)
-    untried += sum(row.journal is not None and not row.failed_before for row in kept)
+    untried += sum(row.journalled is not None and not row.failed_before for row in kept)
     gone = [uri for uri in known if uri not in named]
     if vanished is Vanished.MARK:
         kept += [KeptRow(uri=uri, is_vanished=True) for uri in gone]
@@ -219,11 +227,12 @@ def _row_that_holds(
     verify_content: bool,
 ) -> KeptRow | ContentCheck | None:
     """Return which row of an input still holds, None if it must be scored."""
-    rows: list[tuple[KnownRow, str | None]] = [(e.row, e.journal) for e in journalled]
+    rows: list[tuple[KnownRow, tuple[Any, ...] | None]]
+    rows = [(entry.row, entry.values) for entry in journalled]
     if published:
         rows.append((published, None))
     by_content = verify_content and is_local(ref.uri)
-    for row, journal in rows:
+    for row, values in rows:
         if not still_holds(row, ref, retry_failed, by_content=by_content):
             continue
         assert ref.listed is not None
@@ -233,7 +242,7 @@ def _row_that_holds(
             key=ref.key,
             carried=ref.carried,
             layout=ref.layout,
-            journal=journal,
+            journalled=values,
             generation=ref.listed.generation if is_new else None,
             failed_before=ref.failed_before,
         )

@@ -21,19 +21,23 @@ from pipelines.scoring.plan import (
     Vanished,
     plan_shard,
 )
-from pipelines.scoring.previous_state import PreviousState, read_known_rows
+from pipelines.scoring.previous_state import KnownRows, PreviousState
 from pipelines.scoring.progress import ProgressCounter
 
 KEPT = "kept"
 COUNTS = "counts"
 TO_CHECK = "to_check"
-_FIRST_PLAN_SHARDS = 64
+_LEAST_PLAN_SHARDS = 1024
 _SORTED_TOGETHER = 4096
 
 
 def plan_shard_count(previous: PreviousState | None) -> int:
-    """Return into how many parts the inputs are divided for planning."""
-    return previous.shard_count if previous else _FIRST_PLAN_SHARDS
+    """Return into how many parts the inputs are divided for planning.
+
+    A worker holds one part at a time. The ledger's size says nothing of that of the
+    inputs: the run before may have been a trial.
+    """
+    return max(_LEAST_PLAN_SHARDS, previous.shard_count if previous else 0)
 
 
 class PlanShard(BundleDoFn):
@@ -49,12 +53,14 @@ class PlanShard(BundleDoFn):
         self,
         *,
         previous: PreviousState | None,
+        part_count: int,
         retry_failed: RetryFailed,
         vanished: Vanished,
         verify_content: bool = False,
         progress_folder: str | None,
     ):
         self._previous = previous
+        self._part_count = part_count
         self._is_reusable = previous is not None and previous.is_reusable
         self._retry_failed = retry_failed
         self._vanished = vanished if self._is_reusable else Vanished.DROP
@@ -62,8 +68,11 @@ class PlanShard(BundleDoFn):
         self._progress_folder = progress_folder
 
     def setup(self):
-        """Open this worker's progress file."""
+        """Open this worker's progress file, and what reads the ledger."""
         self._progress = ProgressCounter(self._progress_folder)
+        self._known = KnownRows(
+            self._previous, self._part_count, with_digest=self._verify_content
+        )
 
     def start_bundle(self):
         """Start with no refs waiting to be sorted."""
@@ -97,11 +106,7 @@ class PlanShard(BundleDoFn):
                 refs.append(value)
             elif value is not None:
                 journal.append(value)
-        known = (
-            read_known_rows(self._previous, shard, with_digest=self._verify_content)
-            if self._previous
-            else {}
-        )
+        known = self._known.of(shard)
         may_hold = {entry.uri for entry in journal}
         may_hold |= known.keys() if self._is_reusable else set()
         decision = plan_shard(

@@ -2,13 +2,18 @@
 
 import contextlib
 import dataclasses
+import functools
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.ledger.folder import LedgerFolderError, read_ledger_file
+from schemas.ledger import ledger_schema, shard_of
 from schemas.manifest import LedgerFile
 
 _DECIDING = ("uri", "generation", "size_bytes", "status", "transient")
+_NO_ROWS = ledger_schema((), ()).empty_table()
+_FILES_HELD = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,33 +88,66 @@ def previous_files(
     return [f for f in previous.files if f.shard % common == shard % common]
 
 
-def read_known_rows(
-    previous: PreviousState, shard: int, *, with_digest: bool = False
-) -> dict[str, KnownRow]:
-    """Return the rows of one shard of the ledger by URI.
+class KnownRows:
+    """The rows of the ledger as last published, part by part.
 
-    Those of a ledger that is not reusable never hold, but tell what was published and
+    Rows of a ledger that is not reusable never hold, but tell what was published and
     what has failed; a file of it that is damaged tells nothing, as it is replaced.
-
-    Raises:
-      LedgerFolderError: If a file of a reusable ledger is missing or damaged.
     """
-    known: dict[str, KnownRow] = {}
-    for file in previous_files(previous, shard, previous.shard_count):
-        if previous.is_reusable:
-            columns = known_columns(with_digest=with_digest)
-            known |= known_rows(read_ledger_file(previous.ledger, file, columns))
+
+    def __init__(
+        self,
+        previous: PreviousState | None,
+        part_count: int,
+        *,
+        with_digest: bool = False,
+    ):
+        """Take up a ledger.
+
+        Args:
+          previous: The ledger; None if there is none yet.
+          part_count: Parts that its rows are divided into by their URIs, a power of two
+            of at least its shards: a file holds one part or several.
+          with_digest: Whether rows are to have the digests of their images.
+        """
+        self._previous = previous
+        self._part_count = part_count
+        self._columns = known_columns(with_digest=with_digest)
+        self._table = functools.lru_cache(_FILES_HELD)(self._read)
+
+    def of(self, part: int) -> dict[str, KnownRow]:
+        """Return the rows of one part by URI.
+
+        Raises:
+          LedgerFolderError: If a file of a reusable ledger is missing or damaged.
+        """
+        if self._previous is None:
+            return {}
+        known: dict[str, KnownRow] = {}
+        for file in previous_files(self._previous, part, self._part_count):
+            table, parts = self._table(file)
+            known |= known_rows(table.filter(pa.array(parts == part)))
+        return known
+
+    def _read(self, file: LedgerFile) -> tuple[pa.Table, np.ndarray]:
+        """Return what is to be known of a file's rows, and which part each is of."""
+        assert self._previous is not None
+        ledger, columns = self._previous.ledger, self._columns
+        table = _NO_ROWS.select(columns)
+        if self._previous.is_reusable:
+            table = read_ledger_file(ledger, file, columns)
         else:
             with contextlib.suppress(LedgerFolderError):
-                known |= _rows_to_replace(previous, file)
-    return known
+                table = _never_holding(read_ledger_file(ledger, file, columns))
+        if self._part_count == self._previous.shard_count:
+            return table, np.full(table.num_rows, file.shard)
+        uris = table.column("uri").to_pylist()
+        parts = (shard_of(uri, self._part_count) for uri in uris)
+        return table, np.fromiter(parts, np.int64, len(uris))
 
 
-def _rows_to_replace(previous: PreviousState, file: LedgerFile) -> dict[str, KnownRow]:
-    table = read_ledger_file(previous.ledger, file, ["uri", "status"])
-    never_holds = {"generation": None, "size_bytes": None, "transient": None}
-    uris, statuses = (column.to_pylist() for column in table.columns)
-    return {
-        uri: KnownRow(status=status, **never_holds)
-        for uri, status in zip(uris, statuses, strict=True)
-    }
+def _never_holding(table: pa.Table) -> pa.Table:
+    """Return rows without the generations by which they would hold."""
+    place = table.schema.get_field_index("generation")
+    field = table.schema.field(place)
+    return table.set_column(place, field, pa.nulls(table.num_rows, field.type))

@@ -12,7 +12,7 @@ from pipelines.ledger.folder import (
 from pipelines.scoring.asked import asked_of
 from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.failure_budget import require_within_budget
-from pipelines.scoring.journal import drop_journal
+from pipelines.scoring.journal import drop_published_journal
 from pipelines.scoring.listing import ListingCounts, require_whole_listing
 from pipelines.scoring.lost_shards import ShardTally, lost_images
 from pipelines.scoring.plan import PlanCounts
@@ -111,7 +111,7 @@ def publish_run(
     )
     manifest = _manifest_of(run, counts, summaries, listing, columns, rows)
     publish_manifest(run.output, run.manifest_number, manifest)
-    drop_journal(run)
+    drop_published_journal(run)
     return manifest
 
 

@@ -84,7 +84,7 @@ def write_shard(
     unpublished = {
         row.uri
         for row in rows
-        if (isinstance(row, LedgerRow) or row.journal) and not row.failed_before
+        if (isinstance(row, LedgerRow) or row.journalled) and not row.failed_before
     }
     table = rows_to_table(
         new,

@@ -133,6 +133,26 @@ def test_a_child_that_dies_costs_the_image_it_was_decoding(how):
     decoder.close()
 
 
+@pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGKILL])
+def test_a_child_that_is_found_dead_costs_no_image(how):
+    decoder = Decoder(MANY_SCANS, DecoderLimits(seconds=30))
+    child = child_of(decoder)
+    child.send_signal(how)
+    psutil.wait_procs([child], timeout=5)
+    assert_still_decodes(decoder)
+    decoder.close()
+
+
+def test_a_child_outlives_the_thread_that_started_it(decoder):
+    starter = threading.Thread(target=decoder.prepare, args=[GOOD])
+    starter.start()
+    starter.join()
+    process = decoder._process
+    time.sleep(0.2)
+    assert_still_decodes(decoder)
+    assert decoder._process is process
+
+
 def test_a_child_that_lies_costs_the_image_it_lies_about(monkeypatch):
     decoder = Decoder(CONFIG, DecoderLimits())
     try:
@@ -257,6 +277,7 @@ def test_the_child_holds_neither_credentials_nor_jax_nor_beam(decoder, monkeypat
 
 def test_no_child_outlives_its_parent():
     code = """
+import time
 from musiq_core.config import LARGEST_TOKEN_COUNT, PreprocessingConfig
 from musiq_core.images.preparation import PreparationConfig
 from pipelines.decoding.decoder import Decoder

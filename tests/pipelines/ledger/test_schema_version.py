@@ -21,7 +21,7 @@ from pipelines.scoring.carried.layout import FoundLayout, Layout
 from pipelines.scoring.configure import previous_of, read_models
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.plan import RetryFailed, Vanished, plan_shard
-from pipelines.scoring.previous_state import read_known_rows
+from pipelines.scoring.previous_state import KnownRows
 from pipelines.scoring.write import write_shard
 from pipelines.storage import StoredObject
 from schemas.ledger import (
@@ -114,8 +114,9 @@ def test_rows_of_an_older_ledger_are_kept_and_brought_up_to_date(ledger, version
     run = run_after(ledger, version)
     assert run.previous.is_reusable
     known = {}
+    rows = KnownRows(run.previous, run.previous.shard_count)
     for shard in range(run.previous.shard_count):
-        known |= read_known_rows(run.previous, shard)
+        known |= rows.of(shard)
     table = open_ledger(str(ledger)).table().to_pylist()
     refs = [
         ImageRef(

@@ -120,10 +120,8 @@ def test_of_repeats_the_first_named_counts_whatever_the_order(named):
     )
 
 
-def entry(ref, journal: str, **changes) -> JournalEntry:
-    return JournalEntry(
-        uri=ref.uri, journal=journal, row=known(ref, **changes)[ref.uri]
-    )
+def entry(ref, name: str, **changes) -> JournalEntry:
+    return JournalEntry(uri=ref.uri, row=known(ref, **changes)[ref.uri], values=(name,))
 
 
 def test_rows_of_journals_go_before_those_of_the_ledger(ref):
@@ -131,9 +129,9 @@ def test_rows_of_journals_go_before_those_of_the_ledger(ref):
     for rows in ({}, known(ref)):
         for journal in itertools.permutations([stale, fresh]):
             [kept] = decide([ref], rows, journal).kept
-            assert kept.journal == "fresh"
+            assert kept.journalled == ("fresh",)
     [kept] = decide([ref], known(ref), [stale]).kept
-    assert kept.journal is None
+    assert kept.journalled is None
     assert decide([ref], {}, [stale]).to_score == [ref]
 
 
@@ -168,7 +166,7 @@ def test_every_input_is_a_repeat_or_decided_upon(named, published):
 
 
 def test_rows_of_journals_do_not_vanish():
-    never_published = JournalEntry(uri="x", journal="j", row=ROW)
+    never_published = JournalEntry(uri="x", row=ROW, values=("x",))
     decision = decide([], {"a": ROW}, [never_published], vanished=Vanished.MARK)
     assert decision.kept == [KeptRow(uri="a", is_vanished=True)]
     assert decision.counts == PlanCounts(published=1, vanished=1, examples=("a",))

@@ -10,22 +10,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.ledger.folder import LedgerFolderError
+from pipelines.ledger.folder import LedgerFolderError, read_ledger_file
+from pipelines.scoring import previous_state
 from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.lost_shards import ShardTally
 from pipelines.scoring.plan import PlanCounts, RetryFailed, Vanished
-from pipelines.scoring.plan_shards import COUNTS, KEPT, PlanShard, in_order
+from pipelines.scoring.plan_shards import (
+    COUNTS,
+    KEPT,
+    PlanShard,
+    in_order,
+    plan_shard_count,
+)
 from pipelines.scoring.previous_state import (
+    KnownRows,
     PreviousState,
     previous_files,
-    read_known_rows,
 )
 from pipelines.scoring.shards.tar_shard import TarPart
 from schemas.ledger import LedgerRow, rows_to_table, shard_of
 from schemas.manifest import LedgerFile
 
 NO_COLUMNS = CarriedColumns()
+URIS = [str(number) for number in range(20)]
 SHARD_COUNTS = st.sampled_from([1, 2, 4, 8, 16])
 
 
@@ -34,7 +42,7 @@ def previous(tmp_path):
     """A ledger of two shards."""
     files = []
     for shard in range(2):
-        uris = [uri for uri in map(str, range(20)) if shard_of(uri, 2) == shard]
+        uris = [uri for uri in URIS if shard_of(uri, 2) == shard]
         table = rows_to_table(
             [LedgerRow(uri=uri, key=uri, size_bytes=1) for uri in uris],
             models=(),
@@ -58,6 +66,7 @@ def previous(tmp_path):
 def new_step(previous, vanished) -> PlanShard:
     step = PlanShard(
         previous=previous,
+        part_count=2,
         retry_failed=RetryFailed.TRANSIENT,
         vanished=vanished,
         progress_folder=None,
@@ -132,7 +141,7 @@ def test_rows_of_other_models_are_counted_but_never_kept(previous):
     other = dataclasses.replace(previous, is_reusable=False)
     for file in previous.files:
         step = new_step(other, Vanished.MARK)
-        uris = read_known_rows(other, file.shard).keys()
+        uris = KnownRows(other, 2).of(file.shard).keys()
         named, *_ = refs = [ImageRef(uri=uri, key=uri, order=(0, 0)) for uri in uris]
         [counts] = emitted(step, file.shard, refs[:1])
         assert counts.value.vanished == file.rows - 1
@@ -158,3 +167,27 @@ def test_a_row_is_found_in_the_files_of_its_new_shard(old_count, new_count, uri)
     found = previous_files(previous, shard_of(uri, new_count), new_count)
     assert shard_of(uri, old_count) in [file.shard for file in found]
     assert len(found) == max(1, old_count // new_count)
+
+
+@pytest.mark.parametrize("part_count", [2, 4, 1024])
+def test_every_row_is_known_in_its_part_and_every_file_is_read_once(
+    previous, part_count, monkeypatch
+):
+    read = []
+
+    def counted(ledger, file, columns):
+        read.append(file)
+        return read_ledger_file(ledger, file, columns)
+
+    monkeypatch.setattr(previous_state, "read_ledger_file", counted)
+    known = KnownRows(previous, part_count)
+    for part in random.Random(0).sample(range(part_count), part_count):
+        expected = {uri for uri in URIS if shard_of(uri, part_count) == part}
+        assert known.of(part).keys() == expected
+    assert len(read) == len(set(read)) == 2
+
+
+def test_a_trial_before_a_large_run_leaves_it_many_parts(previous):
+    assert plan_shard_count(None) == plan_shard_count(previous) >= 1024
+    large = dataclasses.replace(previous, shard_count=4096)
+    assert plan_shard_count(large) == 4096
