@@ -18,8 +18,9 @@ DATAFLOW = [
 ]
 # Formats whose decoders not everybody may or wants to install. The wheel of pi-heif
 # (BSD-3-Clause) bundles libheif and libde265 (LGPL-3.0); that of imagecodecs
-# (BSD-3-Clause, 26 MB) libjxl (BSD-3-Clause) and some forty other codecs, of which none
-# is GPL or LGPL. pillow-jxl-plugin, and pillow-heif with its x265, are GPL.
+# (BSD-3-Clause, 26 MB) libjxl (BSD-3-Clause), other codecs under permissive licences,
+# and GCC's libgomp (GPL with its exception). Of what else there is, pillow-jxl-plugin
+# is GPL, and so is x265 in pillow-heif.
 FORMATS = {
     "heif": ["pi-heif>=1.4,<2"],
     "jxl": ["imagecodecs>=2026.3"],

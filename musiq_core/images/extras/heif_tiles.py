@@ -25,7 +25,7 @@ def has_broken_tile(data: bytes) -> bool:
         tiles = _tiles_of_primary(boxes)
         extents = _extents(boxes[b"iloc"]) if tiles else {}
         return any(not _is_whole(data, extents[tile]) for tile in tiles)
-    except (KeyError, struct.error):
+    except (KeyError, IndexError, struct.error):
         return False
 
 
@@ -37,7 +37,7 @@ def _boxes_of_meta(data: bytes) -> dict[bytes, bytes]:
     raise KeyError("meta")
 
 
-def _tiles_of_primary(boxes: dict[bytes, bytes]) -> list[int]:
+def _tiles_of_primary(boxes: dict[bytes, bytes]) -> set[int]:
     """Return the items that the primary picture is put together of."""
     pitm, iref = boxes[b"pitm"], boxes.get(b"iref", b"")
     (primary,) = struct.unpack_from(">I" if pitm[:1] != b"\0" else ">H", pitm, 4)
@@ -47,19 +47,16 @@ def _tiles_of_primary(boxes: dict[bytes, bytes]) -> list[int]:
         number, count = struct.unpack_from(f">{item}H", references, start)
         if kind == b"dimg" and number == primary:
             at = start + struct.calcsize(f">{item}H")
-            return list(struct.unpack_from(f">{count}{item}", references, at))
-    return []
+            return set(struct.unpack_from(f">{count}{item}", references, at))
+    return set()
 
 
 def _extents(iloc: bytes) -> dict[int, _Extents]:
     """Return offset and length of the parts of each item that lies in the file."""
     version, sizes = iloc[0], struct.unpack_from(">H", iloc, 4)[0]
-    offset_bytes, length_bytes, base_bytes = (
-        sizes >> 12,
-        sizes >> 8 & 15,
-        sizes >> 4 & 15,
+    offset_bytes, length_bytes, base_bytes, index_bytes = (
+        sizes >> shift & 15 for shift in (12, 8, 4, 0)
     )
-    index_bytes = sizes & 15 if version else 0
     at = 6
 
     def number(size: int) -> int:
@@ -77,7 +74,7 @@ def _extents(iloc: bytes) -> dict[int, _Extents]:
         base = number(base_bytes)
         parts: list[tuple[int, int]] = []
         for _ in range(number(2)):
-            number(index_bytes)
+            number(index_bytes if version else 0)
             parts.append((base + number(offset_bytes), number(length_bytes)))
         if not is_elsewhere:
             found[item] = parts
@@ -86,6 +83,8 @@ def _extents(iloc: bytes) -> dict[int, _Extents]:
 
 def _is_whole(data: bytes, extents: _Extents) -> bool:
     """Whether an item consists of units with their lengths, as HEVC does."""
+    if sum(length for _, length in extents) > len(data):
+        return False
     item = b"".join(data[offset : offset + length] for offset, length in extents)
     at = 0
     while at + _LENGTH_BYTES <= len(item):
