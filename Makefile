@@ -9,7 +9,7 @@ BEAM = $(shell sed -n 's/^apache-beam==\([0-9.]*\).*/\1/p' requirements.lock)
 COMPILE := $(BIN)/uv pip compile setup.py - --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 COMPILE_FOR_GPU := $(BIN)/uv pip compile - --python-version 3.11 --python-platform x86_64-unknown-linux-gnu --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 
-.PHONY: install install-train install-gpu score test prism metadata soak fuzz lint format bench bench-quick lock clean
+.PHONY: install install-train install-gpu install-formats score test prism metadata soak fuzz lint format bench bench-quick lock clean
 
 install: $(VENV)/installed
 
@@ -20,8 +20,9 @@ $(VENV)/installed: requirements.lock setup.py
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-# What training and `musiq prepare` need besides; JAX with CUDA libraries.
-install-train install-gpu: install-%: $(VENV)/installed requirements-%.lock
+# What training and `musiq prepare` need besides; JAX with CUDA libraries; the decoders of
+# HEIC/HEIF and JPEG XL.
+install-train install-gpu install-formats: install-%: $(VENV)/installed requirements-%.lock
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-$*.lock
 
 $(VENV)/installed-dev: $(VENV)/installed requirements-dev.lock
@@ -114,6 +115,7 @@ lock: $(VENV)/installed-dev
 	echo 'setuptools>=77' | $(COMPILE) --extra gcp --extra dataflow --extra aws -o requirements.lock
 	echo 'setuptools>=77' | $(COMPILE) --extra train --extra prepare -c requirements.lock -o requirements-train.lock
 	echo 'setuptools>=77' | $(COMPILE) --extra dataflow --extra aws --extra dev -c requirements.lock -o requirements-dev.lock
+	printf '%s\n' imagecodecs pi-heif | $(BIN)/uv pip compile - --no-deps --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -c requirements-dev.lock -o requirements-formats.lock
 	echo scikit-image | $(BIN)/uv pip compile - --no-deps --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements-samples.lock
 	echo 'jax[cuda12]' | $(COMPILE_FOR_GPU) -c requirements.lock -o requirements-gpu.lock
 	printf '%s\n' $(ONNX) | $(BIN)/uv pip compile - --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements-onnx.lock

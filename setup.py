@@ -16,6 +16,15 @@ DATAFLOW = [
     "google-auth-httplib2>=0.2,<0.3",
     "google-cloud-dataflow-client>=0.13,<0.14",
 ]
+# Formats whose decoders not everybody may or wants to install. The wheel of pi-heif
+# (BSD-3-Clause) bundles libheif and libde265 (LGPL-3.0); that of imagecodecs
+# (BSD-3-Clause, 26 MB) libjxl (BSD-3-Clause), other codecs under permissive licences,
+# and GCC's libgomp (GPL with its exception). Of what else there is, pillow-jxl-plugin
+# is GPL, and so is x265 in pillow-heif.
+FORMATS = {
+    "heif": ["pi-heif>=1.4,<2"],
+    "jxl": ["imagecodecs>=2026.3"],
+}
 PREPARE = ["array-record>=0.8", "openpyxl>=3.1", "scipy>=1.17"]
 TRAIN = [
     "array-record>=0.8",
@@ -68,10 +77,19 @@ setup(
     ],
     extras_require={
         **STORES,
+        **FORMATS,
         "dataflow": DATAFLOW,
         "prepare": PREPARE,
         "train": TRAIN,
-        "dev": [*DATAFLOW, *STORES["aws"], *PREPARE, *TRAIN, *TEST_TOOLS],
+        "dev": [
+            *DATAFLOW,
+            *STORES["aws"],
+            *FORMATS["heif"],
+            *FORMATS["jxl"],
+            *PREPARE,
+            *TRAIN,
+            *TEST_TOOLS,
+        ],
     },
     entry_points={
         "console_scripts": [

@@ -8,6 +8,8 @@ from PIL import Image
 
 from musiq_core.config import DEFAULT_DECODING, LARGEST_MAX_PIXELS, DecodeConfig
 from musiq_core.images import pillow_image
+from musiq_core.images.extras.heif import decode_heif
+from musiq_core.images.extras.jpeg_xl import decode_jpeg_xl
 from musiq_core.images.icc_profile import NOT_APPLIED, name_profile, to_srgb
 from musiq_core.images.image_format import require_allowed_format
 from musiq_core.images.jpeg import decode_jpeg
@@ -24,7 +26,8 @@ class DecodedImage:
 
     Attributes:
       pixels: uint8 [height, width, 3], RGB in 0..255, C-contiguous.
-      format: "JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP" or "AVIF".
+      format: "JPEG", "MPO", "PNG", "GIF", "WEBP", "TIFF", "BMP" or "AVIF"; with an
+        extra "HEIF" or "JXL".
       frames: Pictures in the file; 1 for a still picture or where counting fails.
       orientation: EXIF orientation 1..8 as found, applied or not; 1 where it is absent,
         invalid or unreadable.
@@ -94,10 +97,8 @@ def _in_wanted_colours(
     stored: StoredImage, config: DecodeConfig
 ) -> tuple[Rgb, str | None]:
     """Return the stored pixels, converted if that is wanted, and the profile's name."""
-    if stored.profile is None:
-        return stored.pixels, None
-    name = name_profile(stored.profile)
-    if config.color_profile == "ignore":
+    name = name_profile(stored.profile) if stored.profile else stored.colours
+    if name is None or config.color_profile == "ignore":
         return stored.pixels, name
     converted = to_srgb(stored)
     if converted is None:
@@ -114,6 +115,10 @@ def _read(data: bytes, file_format: str, config: DecodeConfig) -> StoredImage:
             return decode_tiff(data, config)
         case "PNG":
             return _read_png(data, config)
+        case "HEIC/HEIF":
+            return decode_heif(data, config)
+        case "JPEG XL":
+            return decode_jpeg_xl(data, config)
         case _:
             return _read_by_pillow(data, file_format, config)
 

@@ -22,6 +22,8 @@ class StoredImage:
       frames: Pictures in the file; 1 for a still picture or where counting fails.
       orientation: EXIF orientation 1..8 that the pixels still need.
       profile: The ICC profile; None if there is none.
+      colours: Name of a colour space other than sRGB that the file tells in another
+        way than by an ICC profile, and that is not converted.
       inks: uint8 [height, width, 4] of a picture in CMYK, 0 for no ink.
     """
 
@@ -30,6 +32,7 @@ class StoredImage:
     frames: int = 1
     orientation: int = 1
     profile: bytes | None = None
+    colours: str | None = None
     inks: UInt8[np.ndarray, "height width 4"] | None = None
 
 

@@ -15,8 +15,9 @@ from collections.abc import Iterable
 
 from PIL import AvifImagePlugin, Image
 
+from musiq_core.images.extras.decoders import decode_tiles_in_turn
 from musiq_core.images.preparation import PreparationConfig, prepare
-from pipelines.decoding import answers, messages
+from pipelines.decoding import answers, messages, threads
 from schemas.failures import Failure, ImageFailure
 
 _NOBODY = 65534
@@ -29,19 +30,23 @@ def serve(
     files = parent.makefile("rb")
     Image.preinit()  # imports that Pillow would otherwise make at the first picture
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # threads count as processes
-    _give_up_powers(limits["memory_bytes"])
+    decode_tiles_in_turn()
+    most_threads = _give_up_powers(limits["memory_bytes"])
     parent.sendall(messages.READY)
     with contextlib.suppress(ConnectionError):
         while length := files.read(messages.LENGTH_BYTES):
             data = files.read(messages.unpack_length(length))
             _limit_cpu(limits["cpu_seconds"])
-            for part in _answer(data, config):
+            for part in _answer(data, config, most_threads):
                 parent.sendall(part)
 
 
-def _answer(data: bytes, config: PreparationConfig) -> Iterable[bytes | memoryview]:
+def _answer(
+    data: bytes, config: PreparationConfig, most_threads: int
+) -> Iterable[bytes | memoryview]:
     try:
-        preparation = prepare(data, config)
+        with threads.allowed_for(data, most_threads):
+            preparation = prepare(data, config)
         return answers.pack_preparation(preparation, config.preprocessings)
     except ImageFailure as failure:
         return [answers.pack_failure(failure)]
@@ -50,21 +55,27 @@ def _answer(data: bytes, config: PreparationConfig) -> Iterable[bytes | memoryvi
         return [answers.pack_failure(failure)]
 
 
-def _give_up_powers(memory_bytes: int) -> None:
-    """Limit this process for good. What is open stays open; nothing new can be."""
+def _give_up_powers(memory_bytes: int) -> int:
+    """Limit this process for good. What is open stays open; nothing new can be.
+
+    Returns:
+      The threads that it may be allowed; 0 if none.
+    """
     if os.getuid() == 0:
         # The limit on processes does not hold for root.
         os.setgroups([])
         os.setgid(_NOBODY)
         os.setuid(_NOBODY)
+    most_threads = threads.most_that_start_nothing_else()
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, most_threads))
     for limit, value in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NPROC, 0),
         (resource.RLIMIT_NOFILE, 0),
     ):
         resource.setrlimit(limit, (value, value))
+    return most_threads
 
 
 def _limit_cpu(seconds: int) -> None:

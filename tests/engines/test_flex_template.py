@@ -142,7 +142,8 @@ def test_the_container_has_what_is_locked_and_no_tensorflow():
     lock = (ROOT / "requirements.lock").read_text()
     beam = re.search(r"^apache-beam==(\S+)", lock, re.MULTILINE)[1]
     assert f"ARG BEAM={beam}\n" in dockerfile()
-    for name in ("requirements.lock", "requirements-gpu.lock"):
+    for name in ("", "-gpu", "-formats"):
+        name = f"requirements{name}.lock"
         assert name in dockerfile()
         assert "tensorflow" not in (ROOT / name).read_text()
     assert "google-cloud-dataflow-client==" in lock
@@ -150,15 +151,22 @@ def test_the_container_has_what_is_locked_and_no_tensorflow():
     assert "FLEX_TEMPLATE_PYTHON_REQUIREMENTS_FILE" not in dockerfile()
 
 
-def test_the_gpu_lock_has_the_versions_of_the_lock():
-    def pins(name):
-        lock = (ROOT / name).read_text()
-        return set(re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE))
+def pins(name: str) -> set[tuple[str, str]]:
+    lock = (ROOT / name).read_text()
+    return set(re.findall(r"^([\w.-]+)==([^\s;]+)", lock, re.MULTILINE))
 
+
+def test_the_gpu_lock_has_the_versions_of_the_lock():
     common, gpu = pins("requirements.lock"), pins("requirements-gpu.lock")
     assert "jax-cuda12-plugin" in dict(gpu)
     for name, version in gpu:
         assert name not in dict(common) or (name, version) in common
+
+
+def test_the_decoders_of_formats_are_those_that_are_tested():
+    formats = pins("requirements-formats.lock")
+    assert dict(formats).keys() == {"imagecodecs", "pi-heif"}
+    assert formats <= pins("requirements-dev.lock")
 
 
 @pytest.mark.engines

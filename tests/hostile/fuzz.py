@@ -129,7 +129,7 @@ def _wrong_with(preparation: Preparation) -> str | None:
     facts = preparation.facts
     [patches] = preparation.patches
     checks = {
-        "format": facts.format in (*ALLOWED_FORMATS, "MPO"),
+        "format": facts.format in (*ALLOWED_FORMATS, "MPO", "HEIF", "JXL"),
         "pixels": 1 <= facts.width * facts.height <= _DECODE.max_pixels,
         "orientation": 1 <= facts.orientation <= 8,
         "frames": facts.frames >= 1,

@@ -7,8 +7,11 @@ import zlib
 from collections.abc import Iterable
 
 import numpy as np
+from helpers import make_heif
 from helpers.make_images import encoded
 from PIL import Image, PngImagePlugin
+
+from musiq_core.images.extras.decoders import decoder_of
 
 WIDTH, HEIGHT = 64, 48
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -65,6 +68,31 @@ def seed_pictures() -> dict[str, bytes]:
         "palette.bmp": saved(rgb.quantize(16), "BMP"),
         "still.avif": saved(rgb, "AVIF", exif=_exif()),
         "animated.avif": saved(rgb, "AVIF", **frames),
+        **_pictures_of_extras(),
+    }
+
+
+def _pictures_of_extras() -> dict[str, bytes]:
+    """None without the extras, which the test environment has."""
+    if decoder_of("JPEG XL") is None:
+        return {}
+    import imagecodecs
+
+    tile, grey = make_heif.picture(), make_heif.picture(make_heif.GREY_10)
+    turned = make_heif.picture(make_heif.RGB_10, make_heif.turned(1))
+    grid, of_grid = make_heif.grid_item(1, 2, 128, 64), [(b"dimg", 1, [2, 3])]
+    exif, of_exif = make_heif.exif_item(6), [(b"cdsc", 2, [1])]
+    frames = np.stack([pixels(), pixels()[::-1]])
+    return {
+        "turned.heic": make_heif.heif(turned, exif, references=of_exif),
+        "grey.heic": make_heif.heif(grey),
+        "tiles.heic": make_heif.heif(grid, tile, tile, references=of_grid),
+        "lossless.jxl": imagecodecs.jpegxl_encode(pixels(), numthreads=1),
+        "boxes.jxl": imagecodecs.jpegxl_encode(
+            pixels(), level=90, usecontainer=True, numthreads=1
+        ),
+        "animated.jxl": imagecodecs.jpegxl_encode(frames, level=90, numthreads=1),
+        "deep.jxl": imagecodecs.jpegxl_encode(_samples_16_bit(), numthreads=1),
     }
 
 

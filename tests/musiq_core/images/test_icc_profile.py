@@ -18,6 +18,55 @@ SRGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(
 CONVERTED = DecodeConfig(color_profile="srgb")
 
 
+def profile_of(colours: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """An ICC profile of version 2 for an output device."""
+    tags = {b"wtpt": b"XYZ \0\0\0\0" + struct.pack(">3i", *D50), **tags}
+    header = b"".join(
+        [
+            *(bytes(8), b"\x02\x40\0\0", b"prtr", colours, connection, bytes(12)),
+            *(b"acsp", bytes(28), struct.pack(">3i", *D50), bytes(48)),
+        ]
+    )
+    at = len(header) + 4 + 12 * len(tags)
+    table, contents = struct.pack(">I", len(tags)), b""
+    for kind, content in tags.items():
+        content += bytes(-len(content) % 4)
+        table += struct.pack(">4sII", kind, at + len(contents), len(content))
+        contents += content
+    whole = header + table + contents
+    return struct.pack(">I", len(whole)) + whole[4:]
+
+
+D50 = (0xF6D6, 0x10000, 0xD32D)
+LINEAR_GREY = profile_of(
+    b"GRAY", b"XYZ ", {b"kTRC": b"curv\0\0\0\0" + struct.pack(">IH", 1, 0x100)}
+)
+
+
+def black_ink_profile() -> bytes:
+    """A CMYK profile whose lightness is what black ink leaves, whatever the colours."""
+    identity = struct.pack(">9i", *np.eye(3, dtype=int).ravel() * 0x10000)
+    lightness = np.where(np.arange(16) % 2, 0, 255)  # black changes fastest
+    corners = np.stack([lightness, np.full(16, 128), np.full(16, 128)], axis=-1)
+    ramp = bytes(range(256))
+    table = corners.astype(np.uint8).tobytes()
+    head = b"mft1\0\0\0\0" + bytes([4, 3, 2, 0]) + identity
+    return profile_of(b"CMYK", b"Lab ", {b"A2B0": head + ramp * 4 + table + ramp * 3})
+
+
+def srgb_of_linear(linear: np.ndarray) -> np.ndarray:
+    curved = np.where(
+        linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055
+    )
+    return curved * 255
+
+
+def srgb_of_lightness(lightness: np.ndarray) -> np.ndarray:
+    """The grey that has a CIE lightness of 0 to 100."""
+    cube = ((lightness + 16) / 116) ** 3
+    return srgb_of_linear(np.where(lightness > 8, cube, lightness / 903.3))
+
+
 def wide_profile() -> bytes:
     """The sRGB profile with red and green changed for each other."""
     profile = bytearray(SRGB_PROFILE)
@@ -90,3 +139,45 @@ def test_a_profile_of_other_colours_than_the_picture_is_not_applied():
     image = decode_image(data, CONVERTED)
     np.testing.assert_array_equal(image.pixels, PIXELS)
     assert image.icc == "sRGB built-in (not applied)"
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF", "JPEG"])
+def test_a_profile_of_grey_is_applied_to_grey(file_format):
+    levels = np.repeat(np.arange(10, 256, 5, np.uint8), 8)[np.newaxis].repeat(16, 0)
+    options = {"quality": 100} if file_format == "JPEG" else {}
+    data = encoded(levels, file_format, icc_profile=LINEAR_GREY, **options)
+    plain = decode_image(data)
+    image = decode_image(data, CONVERTED)
+    assert not image.icc.endswith("(not applied)")
+    expected = srgb_of_linear(plain.pixels / 255)
+    assert abs(image.pixels - expected).max() <= 2
+    assert (image.pixels == image.pixels[..., :1]).all()
+    assert abs(image.pixels.astype(int) - plain.pixels).max() > 50
+
+
+@pytest.mark.parametrize("file_format", ["TIFF", "JPEG"])
+def test_a_profile_of_inks_is_applied_to_the_inks(file_format):
+    inks = np.zeros((16, 256, 4), np.uint8)
+    inks[..., 3] = np.repeat(np.arange(0, 256, 8), 8)
+    inks[8:, :, 0] = 255  # which the profile takes for nothing
+    file = io.BytesIO()
+    options = {"quality": 100, "subsampling": 0} if file_format == "JPEG" else {}
+    profile = black_ink_profile()
+    picture = Image.fromarray(inks, "CMYK")
+    picture.save(file, file_format, icc_profile=profile, **options)
+    image = decode_image(file.getvalue(), CONVERTED)
+    assert not image.icc.endswith("(not applied)")
+    expected = srgb_of_lightness(100 - inks[..., 3:] / 2.55)
+    assert abs(image.pixels - expected).max() <= (4 if file_format == "JPEG" else 2)
+    plain = decode_image(file.getvalue()).pixels
+    assert abs(image.pixels.astype(int) - plain)[8:].max() > 100
+
+
+@pytest.mark.parametrize("mode", ["RGB", "CMYK"])
+def test_a_profile_of_grey_is_not_applied_to_colours(mode):
+    file = io.BytesIO()
+    picture = Image.fromarray(PIXELS).convert(mode)
+    picture.save(file, "TIFF", icc_profile=LINEAR_GREY)
+    image = decode_image(file.getvalue(), CONVERTED)
+    np.testing.assert_array_equal(image.pixels, decode_image(file.getvalue()).pixels)
+    assert image.icc.endswith(" (not applied)")
