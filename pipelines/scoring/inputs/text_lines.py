@@ -35,7 +35,7 @@ def read_lines(uri: str, kind: str, *, newline: str) -> Iterator[str]:
       InputError: If it is damaged, or not such text; naming the line.
       StorageError: If the store fails.
     """
-    encoding = _encoding_of(uri, kind)
+    encoding = _encoding_of(uri, kind, newline)
     try:
         with open_unpacked(uri, kind) as file:
             yield from io.TextIOWrapper(file, encoding=encoding, newline=newline)
@@ -77,7 +77,7 @@ def unreadable(uri: str, kind: str, error: Exception) -> InputError:
     return InputError(f"{kind} {uri} cannot be read: {reason}")
 
 
-def _encoding_of(uri: str, kind: str) -> str:
+def _encoding_of(uri: str, kind: str, newline: str) -> str:
     with open_unpacked(uri, kind) as file:
         head = file.read(_HEAD_BYTES)
     for mark, encoding in _MARKS.items():
@@ -91,6 +91,11 @@ def _encoding_of(uri: str, kind: str) -> str:
         raise InputError(
             f"{kind} {uri} is not UTF-8 text: it seems to be UTF-16 without a byte "
             f"order mark; convert it, as by iconv -f UTF-16{end} -t UTF-8"
+        )
+    if newline and b"\r" in head.rstrip() and b"\n" not in head:
+        raise InputError(
+            f"{kind} {uri} has lines that end in a carriage return alone; convert it, "
+            "as by tr '\\r' '\\n'"
         )
     return "utf-8-sig"
 

@@ -96,6 +96,8 @@ def test_what_can_be_read_is_read_to_the_last_character(
         ("a.jsonl", b'{"file": "a"}\n', "no column 'uri'; it has file: .*--uri_column"),
         ("a.csv", b"uri,c,c\na,x,y\n", "two columns named 'c'; rename"),
         ("a.csv", packed(CSV), "no text but a compressed file: decompress it"),
+        ("a.txt", b"a.jpg\rb.jpg\r", r"end in a carriage .* tr '\\r' '\\n'"),
+        ("a.tsv", b"uri\tc\ra.jpg\tx\r", "lines that end in a carriage return alone"),
         ("a.tsv", b"PK\3\4\x14\0\6\0", "no text but a ZIP archive: unpack it"),
         ("a.jsonl", b"PAR1\x15\4PAR1", "no text but a Parquet file: give it a name"),
         ("a.txt.gz", packed(tar_of([("a", CSV)])), "gz is no text but a tar a"),
