@@ -15,7 +15,7 @@ jaxtyping.install_import_hook("musiq_core", f"{shape_checks.__name__}.check")
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
-from helpers import gcs_emulator, golden_models, s3_emulator
+from helpers import gcs_emulator, golden_models, s3_emulator, whole_runs
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +42,10 @@ def s3():
     """The one emulator of s3://."""
     with s3_emulator.running_emulator() as emulator:
         yield emulator
+
+
+@pytest.fixture(scope="module")
+def models_loaded_once():
+    """Runs in this process share the compiled programs of a model."""
+    with whole_runs.models_loaded_once():
+        yield

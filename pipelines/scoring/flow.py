@@ -37,6 +37,7 @@ from pipelines.scoring.plan_shards import (
     KEPT,
     TO_CHECK,
     PlanShard,
+    every_plan_shard,
     plan_shard_count,
 )
 from pipelines.scoring.prepare import PrepareImage
@@ -62,7 +63,7 @@ def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
     """
     once = pipeline | "Once" >> beam.Create([run])
     named, listing, shards, columns = _list(pipeline, run)
-    to_score, kept, plan_counts = _plan(pipeline, named, shards, columns, run)
+    to_score, kept, plan_counts = _plan(pipeline, named, listing, shards, columns, run)
     row_count = (
         (to_score, kept)
         | "Planned rows" >> beam.Flatten()
@@ -158,6 +159,7 @@ def _list(
 def _plan(
     pipeline: beam.Pipeline,
     named: PCollection,
+    listing: PCollection,
     shards: PCollection,
     columns: AsSingleton,
     run: Run,
@@ -167,22 +169,23 @@ def _plan(
     It waits for the carried columns: what is wrong with them is told before anything
     is scored.
     """
-    parts = plan_shard_count(run.previous)
-    every_part = pipeline | "Every plan shard" >> beam.Create(
-        [(part, None) for part in range(parts)] if run.previous else []
+    counted = listing | "Plan shards" >> beam.Map(plan_shard_count, run.previous)
+    every_shard = counted | "Every plan shard" >> beam.FlatMap(
+        every_plan_shard, run.previous
     )
+    shard_count = AsSingleton(counted)  # pyright: ignore[reportArgumentType]
     journal = (
         pipeline
         | "Journal" >> beam.Create([journal_folder(run)])
         | "List journal" >> beam.FlatMap(list_journal)
         | "Spread journal" >> beam.Reshuffle()
-        | "Read journal" >> beam.FlatMap(read_journal, run, shard_count=parts)
+        | "Read journal" >> beam.FlatMap(read_journal, run, shard_count)
     )
     planned = (
         (
-            named | "Key by plan shard" >> beam.Map(_with_plan_shard, parts),
+            named | "Key by plan shard" >> beam.Map(_with_plan_shard, shard_count),
             journal,
-            every_part,
+            every_shard,
         )
         | "Inputs and journal" >> beam.Flatten()
         | "Group by plan shard" >> beam.GroupByKey()
@@ -190,12 +193,12 @@ def _plan(
         >> beam.ParDo(
             PlanShard(
                 previous=run.previous,
-                part_count=parts,
                 retry_failed=run.asked.retry_failed,
                 vanished=run.limits.vanished,
                 verify_content=run.asked.verify_content,
                 progress_folder=run.progress_folder,
             ),
+            shard_count,
             AsSingleton(shards),
             columns,
         ).with_outputs(KEPT, TO_CHECK, COUNTS, main="to_score")

@@ -79,7 +79,7 @@ def journal_schema(run: Run) -> pa.Schema:
 
 
 def read_journal(
-    uri: str, run: Run, *, shard_count: int
+    uri: str, run: Run, shard_count: int
 ) -> Iterator[tuple[int, JournalEntry]]:
     """Yield the rows of a journal file by plan shard.
 

@@ -7,6 +7,8 @@ from helpers.make_images import encoded, noise, write_images
 from helpers.run_musiq import manifest_of, rows_by_key, run_here
 from helpers.tiny_models import tiny_model_file
 
+pytestmark = pytest.mark.usefixtures("models_loaded_once")
+
 
 @pytest.fixture
 def ledger(tmp_path):

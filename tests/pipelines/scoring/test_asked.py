@@ -5,6 +5,8 @@ from helpers.make_images import write_images
 from helpers.run_musiq import manifest_of, rows_by_key, run_here
 from helpers.tiny_models import tiny_model_file
 
+pytestmark = pytest.mark.usefixtures("models_loaded_once")
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):

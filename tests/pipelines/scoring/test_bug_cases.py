@@ -8,17 +8,16 @@ import shutil
 import pytest
 from helpers.shared_data import SHARED
 from helpers.tiny_models import tiny_model_file
-from helpers.whole_runs import models_loaded_once, run_whole
+from helpers.whole_runs import run_whole
 
 CASES = SHARED.resolve() / "bug_cases"
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
+def model(models_loaded_once, tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "tiny.safetensors"
     path.write_bytes(tiny_model_file())
-    with models_loaded_once():
-        yield path
+    return path
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from helpers.make_shards import small_images, tar_of
 from helpers.run_musiq import manifest_of, rows_by_key, run_here
 from helpers.tiny_models import tiny_model_file
 
+pytestmark = pytest.mark.usefixtures("models_loaded_once")
+
 PHOTOS = 30
 
 

@@ -51,7 +51,7 @@ def entries(run) -> list:
     return [
         (shard, entry)
         for uri in list_journal(journal_folder(run))
-        for shard, entry in read_journal(uri, run, shard_count=8)
+        for shard, entry in read_journal(uri, run, 8)
     ]
 
 

@@ -15,7 +15,7 @@ from helpers.make_images import encoded, noise
 from helpers.make_shards import tar_of
 from helpers.make_tiffs import file_of, page_of
 from helpers.tiny_models import tiny_model_file
-from helpers.whole_runs import models_loaded_once, run_whole
+from helpers.whole_runs import run_whole
 
 from pipelines.records.tfrecord import write_record
 
@@ -24,11 +24,10 @@ ALL = ("--max_failure_rate", 1)
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
+def model(models_loaded_once, tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "tiny.safetensors"
     path.write_bytes(tiny_model_file())
-    with models_loaded_once():
-        yield path
+    return path
 
 
 @pytest.fixture
