@@ -37,7 +37,6 @@ from pipelines.scoring.plan_shards import (
     KEPT,
     TO_CHECK,
     PlanShard,
-    every_plan_shard,
     plan_shard_count,
 )
 from pipelines.scoring.prepare import PrepareImage
@@ -63,7 +62,7 @@ def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
     """
     once = pipeline | "Once" >> beam.Create([run])
     named, listing, shards, columns = _list(pipeline, run)
-    to_score, kept, plan_counts = _plan(pipeline, named, listing, shards, columns, run)
+    to_score, kept, plan_counts = _plan(pipeline, named, shards, columns, run)
     row_count = (
         (to_score, kept)
         | "Planned rows" >> beam.Flatten()
@@ -159,7 +158,6 @@ def _list(
 def _plan(
     pipeline: beam.Pipeline,
     named: PCollection,
-    listing: PCollection,
     shards: PCollection,
     columns: AsSingleton,
     run: Run,
@@ -169,23 +167,22 @@ def _plan(
     It waits for the carried columns: what is wrong with them is told before anything
     is scored.
     """
-    counted = listing | "Plan shards" >> beam.Map(plan_shard_count, run.previous)
-    every_shard = counted | "Every plan shard" >> beam.FlatMap(
-        every_plan_shard, run.previous
+    parts = plan_shard_count(run)
+    every_part = pipeline | "Every plan shard" >> beam.Create(
+        [(part, None) for part in range(parts)] if run.previous else []
     )
-    shard_count = AsSingleton(counted)  # pyright: ignore[reportArgumentType]
     journal = (
         pipeline
         | "Journal" >> beam.Create([journal_folder(run)])
         | "List journal" >> beam.FlatMap(list_journal)
         | "Spread journal" >> beam.Reshuffle()
-        | "Read journal" >> beam.FlatMap(read_journal, run, shard_count)
+        | "Read journal" >> beam.FlatMap(read_journal, run, parts)
     )
     planned = (
         (
-            named | "Key by plan shard" >> beam.Map(_with_plan_shard, shard_count),
+            named | "Key by plan shard" >> beam.Map(_with_plan_shard, parts),
             journal,
-            every_shard,
+            every_part,
         )
         | "Inputs and journal" >> beam.Flatten()
         | "Group by plan shard" >> beam.GroupByKey()
@@ -193,12 +190,12 @@ def _plan(
         >> beam.ParDo(
             PlanShard(
                 previous=run.previous,
+                part_count=parts,
                 retry_failed=run.asked.retry_failed,
                 vanished=run.limits.vanished,
                 verify_content=run.asked.verify_content,
                 progress_folder=run.progress_folder,
             ),
-            shard_count,
             AsSingleton(shards),
             columns,
         ).with_outputs(KEPT, TO_CHECK, COUNTS, main="to_score")

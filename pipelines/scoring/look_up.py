@@ -33,6 +33,8 @@ def look_up(refs: Sequence[ImageRef]) -> list[ImageRef]:
     Raises:
       StorageError: If several in a row could not be looked at: the store is down.
     """
+    if not refs:
+        return []
     shares = [refs[k::_THREADS] for k in range(_THREADS)]
     with ThreadPoolExecutor(_THREADS) as threads:
         return [ref for share in threads.map(_look_up_share, shares) for ref in share]

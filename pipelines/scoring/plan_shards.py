@@ -10,7 +10,6 @@ from pipelines.dofns import BundleDoFn
 from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.first_images import FIRST_IMAGES
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.listing import ListingCounts
 from pipelines.scoring.look_up import look_up_known
 from pipelines.scoring.lost_shards import ShardTally
 from pipelines.scoring.plan import (
@@ -24,32 +23,26 @@ from pipelines.scoring.plan import (
 )
 from pipelines.scoring.previous_state import KnownRows, PreviousState
 from pipelines.scoring.progress import ProgressCounter
+from pipelines.scoring.run import Run
 
 KEPT = "kept"
 COUNTS = "counts"
 TO_CHECK = "to_check"
-_REFS_TOGETHER = 32_768
+_PARTS_HERE = 32
+_PARTS_OF_A_CLUSTER = 1024
 _SORTED_TOGETHER = 4096
 
 
-def plan_shard_count(listing: ListingCounts, previous: PreviousState | None) -> int:
+def plan_shard_count(run: Run) -> int:
     """Return into how many parts the inputs are divided for planning, a power of two.
 
     A worker holds one part at a time. The ledger's size says nothing of that of the
-    inputs: the run before may have been a trial.
+    inputs: the run before may have been a trial. How many they are is not known before
+    all are listed, so it goes by the most that an engine can have: ten million on one
+    machine, a hundred times as many on a cluster.
     """
-    count = previous.shard_count if previous else 1
-    while count * _REFS_TOGETHER < listing.refs:
-        count *= 2
-    return count
-
-
-def every_plan_shard(
-    shard_count: int, previous: PreviousState | None
-) -> Iterator[tuple[int, None]]:
-    """Yield what makes sure that every shard is visited that may hold known rows."""
-    if previous:
-        yield from ((shard, None) for shard in range(shard_count))
+    least = _PARTS_HERE if run.progress_folder else _PARTS_OF_A_CLUSTER
+    return max(least, run.previous.shard_count if run.previous else 0)
 
 
 class PlanShard(BundleDoFn):
@@ -65,12 +58,14 @@ class PlanShard(BundleDoFn):
         self,
         *,
         previous: PreviousState | None,
+        part_count: int,
         retry_failed: RetryFailed,
         vanished: Vanished,
         verify_content: bool = False,
         progress_folder: str | None,
     ):
         self._previous = previous
+        self._part_count = part_count
         self._is_reusable = previous is not None and previous.is_reusable
         self._retry_failed = retry_failed
         self._vanished = vanished if self._is_reusable else Vanished.DROP
@@ -78,9 +73,11 @@ class PlanShard(BundleDoFn):
         self._progress_folder = progress_folder
 
     def setup(self):
-        """Open this worker's progress file."""
+        """Open this worker's progress file, and what reads the ledger."""
         self._progress = ProgressCounter(self._progress_folder)
-        self._known: KnownRows | None = None
+        self._known = KnownRows(
+            self._previous, self._part_count, with_digest=self._verify_content
+        )
 
     def start_bundle(self):
         """Start with no refs waiting to be sorted."""
@@ -90,7 +87,6 @@ class PlanShard(BundleDoFn):
     def process(
         self,
         element: tuple[int, Iterable[ImageRef | JournalEntry | None]],
-        shard_count: int,
         shards: ShardTally,
         columns: CarriedColumns,
     ) -> Iterator[
@@ -104,7 +100,6 @@ class PlanShard(BundleDoFn):
         Args:
           element: A shard and what falls into it. None stands for nothing: it makes
             sure that shards are visited of which every input has vanished.
-          shard_count: How many shards there are.
           shards: The files of images that were listed.
           columns: Only waited for: nothing is scored before they are known.
         """
@@ -116,10 +111,6 @@ class PlanShard(BundleDoFn):
                 refs.append(value)
             elif value is not None:
                 journal.append(value)
-        if self._known is None:
-            self._known = KnownRows(
-                self._previous, shard_count, with_digest=self._verify_content
-            )
         known = self._known.of(shard)
         may_hold = {entry.uri for entry in journal}
         may_hold |= known.keys() if self._is_reusable else set()

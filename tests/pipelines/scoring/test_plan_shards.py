@@ -7,6 +7,7 @@ import random
 
 import pyarrow.parquet as pq
 import pytest
+from helpers.scoring_runs import tiny_run
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,14 +15,12 @@ from pipelines.ledger.folder import LedgerFolderError, read_ledger_file
 from pipelines.scoring import previous_state
 from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.listing import ListingCounts
 from pipelines.scoring.lost_shards import ShardTally
 from pipelines.scoring.plan import PlanCounts, RetryFailed, Vanished
 from pipelines.scoring.plan_shards import (
     COUNTS,
     KEPT,
     PlanShard,
-    every_plan_shard,
     in_order,
     plan_shard_count,
 )
@@ -32,7 +31,6 @@ from pipelines.scoring.previous_state import (
 )
 from pipelines.scoring.shards.tar_shard import TarPart
 from schemas.ledger import LedgerRow, rows_to_table, shard_of
-from schemas.left_out import LeftOut
 from schemas.manifest import LedgerFile
 
 NO_COLUMNS = CarriedColumns()
@@ -69,6 +67,7 @@ def previous(tmp_path):
 def new_step(previous, vanished) -> PlanShard:
     step = PlanShard(
         previous=previous,
+        part_count=2,
         retry_failed=RetryFailed.TRANSIENT,
         vanished=vanished,
         progress_folder=None,
@@ -91,7 +90,7 @@ def sized(size: int) -> ImageRef:
 
 
 def emitted(step, shard, values) -> list:
-    return list(step.process((shard, values), 2, ShardTally(), NO_COLUMNS))
+    return list(step.process((shard, values), ShardTally(), NO_COLUMNS))
 
 
 def test_refs_of_many_shards_go_on_the_largest_first_after_a_sample():
@@ -189,27 +188,11 @@ def test_every_row_is_known_in_its_part_and_every_file_is_read_once(
     assert len(read) == len(set(read)) == 2
 
 
-@pytest.mark.parametrize(
-    ("named", "left_out", "shard_count", "expected"),
-    [
-        (0, 0, None, 1),
-        (100, 0, None, 1),
-        (32_769, 1, None, 1),
-        (32_769, 0, None, 2),
-        (1_000_000, 0, 1, 32),
-        (100, 0, 64, 64),
-        (100_000_000, 0, 8, 4096),
-    ],
-)
-def test_what_is_planned_together_has_one_size_whatever_the_ledger_was(
-    previous, named, left_out, shard_count, expected
-):
-    told = (LeftOut(reason="videos", count=left_out),) if left_out else ()
-    listing = ListingCounts(named=named, left_out=told)
-    if shard_count:
-        previous = dataclasses.replace(previous, shard_count=shard_count)
-    else:
-        previous = None
-    assert plan_shard_count(listing, previous) == expected
-    visited = [(n, None) for n in range(expected)] if previous else []
-    assert list(every_plan_shard(expected, previous)) == visited
+def test_a_trial_before_a_large_run_leaves_it_many_parts(previous):
+    here, cluster = tiny_run(progress_folder="/progress"), tiny_run()
+    assert (plan_shard_count(here), plan_shard_count(cluster)) == (32, 1024)
+    for run in (here, cluster):
+        after = dataclasses.replace(run, previous=previous)
+        assert plan_shard_count(after) == plan_shard_count(run)
+        large = dataclasses.replace(previous, shard_count=4096)
+        assert plan_shard_count(dataclasses.replace(run, previous=large)) == 4096
