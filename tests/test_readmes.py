@@ -40,8 +40,10 @@ NOT_HERE = {
         "musiq score --input s3://photos/2026/": "needs a Flink cluster",
     },
     "pipelines/dataflow/README.md": {
-        "musiq score --input gs://my-bucket/photos/": CLOUD,
+        "musiq score --input gs://my-bucket/photos/ --output gs://my-bucket/led": CLOUD,
         "REPOSITORY=": CLOUD,
+        "digest() ": "asks registries of images",
+        "musiq score --input gs://my-bucket/photos/ --output gs://my-bucket/pre": CLOUD,
         "gcloud scheduler ": CLOUD,
         "body = json.loads(": "needs Airflow",
         "gcloud dataflow jobs list ": CLOUD,

@@ -168,6 +168,25 @@ def test_gpu_workers_have_one_process_and_the_accelerator_in_the_pool_alone():
     assert options.get_all_options()["resource_hints"] == []
 
 
+def test_gpu_workers_have_the_disks_that_their_machines_take():
+    def disk_of(device, *given):
+        options = PipelineOptions(list(given))
+        apply_profile(options, profile_for(device))
+        return options.view_as(WorkerOptions).disk_type
+
+    assert disk_of("cpu") is None
+    assert disk_of("gpu").endswith("/diskTypes/pd-balanced")
+    for flag in ("disk_type", "worker_disk_type"):
+        assert disk_of("gpu", f"--{flag}=other") == "other"
+
+
+def test_flexrs_is_for_cpus():
+    options = PipelineOptions(["--flexrs_goal=COST_OPTIMIZED"])
+    apply_profile(options, profile_for("cpu"))
+    with pytest.raises(UsageError, match="FlexRS has no workers with accelerators"):
+        apply_profile(options, profile_for("gpu"))
+
+
 def test_options_win_over_the_profile():
     given = [
         *("--machine_type=n1-standard-4", "--num_workers=40", "--disk_size_gb=30"),
