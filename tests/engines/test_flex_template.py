@@ -135,6 +135,7 @@ def test_dataflow_takes_the_launch_bodies(name):
     assert given["max_num_workers"] == str(profile.max_workers)
     assert "@sha256:" in launch["environment"]["sdkContainerImage"]
     assert "team" in launch["environment"]["additionalUserLabels"]
+    assert launch["environment"]["subnetwork"].endswith("/subnetworks/musiq")
 
 
 def test_the_sizing_table_is_photos_by_hours_and_rates():

@@ -68,7 +68,7 @@ def shell(dataflow, tmp_path):
 
 
 def test_the_runbook_has_the_lines_that_are_run_here():
-    assert len(gcloud_lines()) >= 6
+    assert len(gcloud_lines()) >= 15
 
 
 @pytest.mark.engines
@@ -120,6 +120,17 @@ def test_the_template_that_is_built_has_the_image_and_the_metadata(shell):
     assert [p["name"] for p in sent["parameters"]] == [
         p["name"] for p in metadata["parameters"]
     ]
+
+
+@pytest.mark.engines
+@needs_gcloud
+def test_the_subnet_reaches_google_and_the_bucket_keeps_nothing_deleted(shell):
+    run, asked = shell
+    assert run(line_of("gcloud compute networks subnets create")).returncode == 0
+    assert any(one.sent.get("privateIpGoogleAccess") is True for one in asked)
+    assert run(line_of("gcloud storage buckets update")).returncode == 0
+    [bucket] = [one.sent for one in asked if one.method == "PATCH"]
+    assert bucket["softDeletePolicy"] == {"retentionDurationSeconds": "0"}
 
 
 @pytest.mark.engines

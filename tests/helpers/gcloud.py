@@ -134,10 +134,11 @@ class _Recorder(http.server.BaseHTTPRequestHandler):
             return {"name": "object", "bucket": "my-bucket", "generation": "1"}
         if path.startswith("/storage/"):
             return {"name": path.rpartition("/")[2]} | sent
-        if path.endswith(":batchEnable") or (
-            self.command == "POST" and "/repos" in path
-        ):
-            return {"name": "operations/1", "done": True, "response": {}}
+        if path.endswith((":batchEnable", "/repositories")):
+            place = path.removeprefix("/v1/").rpartition("/")[0]
+            return {"name": f"{place}/operations/1", "done": True, "response": {}}
+        if "/operations/" in path:
+            return {"name": path.removeprefix("/v1/"), "done": True, "response": {}}
         return {}
 
     def _compute(self, path: str) -> dict:
