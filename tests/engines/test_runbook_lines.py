@@ -124,6 +124,14 @@ def test_the_template_that_is_built_has_the_image_and_the_metadata(shell):
 
 @pytest.mark.engines
 @needs_gcloud
+def test_quotas_are_a_table(shell):
+    run, _ = shell
+    shown = run(line_of("gcloud compute regions describe")).stdout
+    assert shown.splitlines()[1].split() == ["N2_CPUS", "160.0", "8.0"]
+
+
+@pytest.mark.engines
+@needs_gcloud
 def test_the_subnet_reaches_google_and_the_bucket_keeps_nothing_deleted(shell):
     run, asked = shell
     assert run(line_of("gcloud compute networks subnets create")).returncode == 0

@@ -144,7 +144,9 @@ class _Recorder(http.server.BaseHTTPRequestHandler):
     def _compute(self, path: str) -> dict:
         host = f"http://{self.headers['Host']}"
         if self.command == "GET" and "/operations/" not in path:
-            return {"name": path.rpartition("/")[2], "selfLink": host + path}
+            quotas = [{"metric": "N2_CPUS", "limit": 160, "usage": 8}]
+            name = path.rpartition("/")[2]
+            return {"name": name, "selfLink": host + path, "quotas": quotas}
         region = path.partition("/regions/")[0] + "/regions/europe-west4"
         return {
             "name": "operation-1",
