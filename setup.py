@@ -47,6 +47,7 @@ TEST_TOOLS = [
     "pytest",
     "pytest-timeout",
     "pytest-xdist",
+    "python-hcl2>=8",
     "ruff",
     "uv",
 ]

@@ -6,15 +6,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from helpers.make_images import photo_like, write_images
 from helpers.make_shards import tar_of
 from helpers.rated_photos import write_rated_photos
+from helpers.readme_blocks import Block, blocks_of, readmes
 from helpers.run_musiq import ROOT
 from helpers.tiny_models import tiny_model_file
 from helpers.written_ledger import write_ledger
@@ -41,13 +40,16 @@ NOT_HERE = {
         "musiq score --input s3://photos/2026/": "needs a Flink cluster",
     },
     "pipelines/dataflow/README.md": {
-        "musiq score --input gs://my-bucket/photos/": CLOUD,
+        "musiq score --input gs://my-bucket/photos/ --output gs://my-bucket/led": CLOUD,
+        "gcloud services enable ": CLOUD,
         "REPOSITORY=": CLOUD,
+        "digest() ": "asks registries of images",
+        "musiq score --input gs://my-bucket/photos/ --output gs://my-bucket/pre": CLOUD,
         "gcloud scheduler ": CLOUD,
         "body = json.loads(": "needs Airflow",
         "gcloud dataflow jobs list ": CLOUD,
         "gcloud dataflow jobs cancel ": CLOUD,
-        "gcloud dataflow metrics list ": CLOUD,
+        "gcloud beta dataflow metrics list ": CLOUD,
         "PROJECT=my-project ": CLOUD,
     },
     "training/README.md": {"for i in 0 1 2": "trains on KonIQ-10k ten times"},
@@ -56,24 +58,6 @@ NOT_HERE = {
     },
     "tests/README.md": {"make lint ": "runs this very suite, and others for hours"},
 }
-
-
-class Block(NamedTuple):
-    """A block of commands in a README."""
-
-    language: str
-    text: str
-
-
-def readmes() -> list[str]:
-    found = [path.relative_to(ROOT) for path in ROOT.rglob("README.md")]
-    return sorted(str(path) for path in found if not path.parts[0].startswith("."))
-
-
-def blocks_of(readme: str) -> list[Block]:
-    fenced = re.compile(r"^( *)```(sh|python)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-    text = (ROOT / readme).read_text()
-    return [Block(m[2], textwrap.dedent(m[3])) for m in fenced.finditer(text)]
 
 
 def runnable(readme: str) -> list[Block]:

@@ -4,12 +4,16 @@
 #   PROJECT=... REGION=... BUCKET=... PHOTOS=gs://.../ IMAGE=...@sha256:... PRICES=prices.json \
 #     pipelines/dataflow/acceptance_run.sh [cpu|gpu]
 #
-# PHOTOS holds at least 20,000 photos; the first 20,000 of its listing are taken. The
-# ledger lies in gs://BUCKET/acceptance. Stops at the first thing that is not as it should be.
+# PHOTOS holds at least COUNT photos; the first COUNT of its listing are taken. The ledger
+# lies in gs://BUCKET/acceptance. Stops at the first thing that is not as it should be, and
+# at a job that takes longer than LIMIT_SECONDS, which it leaves running and names.
 set -euo pipefail
 : "${PROJECT:?}" "${REGION:?}" "${BUCKET:?}" "${PHOTOS:?}" "${IMAGE:?}" "${PRICES:?}"
+count=${COUNT:-20000}
+limit_seconds=${LIMIT_SECONDS:-21600}
+poll_seconds=${POLL_SECONDS:-20}
+cancel_after_seconds=${CANCEL_AFTER_SECONDS:-300}
 device=${1:-cpu}
-count=20000
 root="gs://$BUCKET/acceptance/$(date -u +%Y%m%dt%H%M%S)-$device"
 here=$(mktemp -d)
 trap 'rm -rf "$here"' EXIT
@@ -19,60 +23,74 @@ trap 'rm -rf "$here"' EXIT
 [ "$(wc -l < "$here/photos.txt")" = "$count" ] || { echo "PHOTOS has fewer than $count photos" >&2; exit 2; }
 gcloud storage cp "$here/photos.txt" "$root/photos.txt"
 
-score() { # ledger; waits for the job and leaves its id in $job
+submit() { # flags; leaves the id of the job in $job
   musiq score --runner DataflowRunner --project "$PROJECT" --region "$REGION" \
     --input "$root/photos.txt" --allow_bucket "$(cut -d/ -f1-3 <<< "$PHOTOS")" \
     --output "$root/ledger" --device "$device" \
     --temp_location "$root/temp" --sdk_container_image "$IMAGE" \
-    --labels team=acceptance 2> "$here/log" || { cat "$here/log" >&2; exit 1; }
+    --labels team=acceptance "$@" 2> "$here/log" || { cat "$here/log" >&2; return 1; }
   cat "$here/log" >&2
   job=$(sed -n 's/.*started job [^ ]* (\([^)]*\)).*/\1/p' "$here/log")
+}
+
+wait_for() { # a state, such as JOB_STATE_DONE, that $job is to end in
+  local give_up_at=$((SECONDS + limit_seconds)) state
   while :; do
-    state=$(gcloud dataflow jobs show "$job" --project "$PROJECT" --region "$REGION" --format 'value(currentState)')
+    state=$(gcloud dataflow jobs describe "$job" --project "$PROJECT" --region "$REGION" --format 'value(currentState)')
     case $state in
-      *DONE|Done) return ;;
-      *FAILED|Failed|*CANCELLED|Cancelled) echo "job $job: $state" >&2; exit 1 ;;
+      "$1") return ;;
+      JOB_STATE_DONE|JOB_STATE_FAILED|JOB_STATE_CANCELLED) echo "job $job: $state" >&2; exit 1 ;;
     esac
-    sleep 20
+    if ((SECONDS >= give_up_at)); then
+      echo "job $job: $state, not $1, after $limit_seconds s; it was left as it is" >&2
+      exit 1
+    fi
+    sleep "$poll_seconds"
   done
 }
 
+require_counts() { # listed, scored
+  python - "$root/ledger" "$@" <<'PYTHON'
+import sys
+from pipelines.ledger.reader import open_ledger
+ledger, listed, scored = sys.argv[1:]
+counts = open_ledger(ledger).counts
+print(counts)
+assert counts.listed == int(listed), f"not all of {listed} photos were listed"
+assert scored == "all" or counts.scored == int(scored), f"{scored} were to be scored"
+PYTHON
+}
+
 price() {
-  gcloud dataflow metrics list "$job" --project "$PROJECT" --region "$REGION" --source all --format json > "$here/metrics.json"
+  gcloud beta dataflow metrics list "$job" --project "$PROJECT" --region "$REGION" --source all --format json > "$here/metrics.json"
   python -m pipelines.dataflow.cost --metrics "$here/metrics.json" --prices "$PRICES"
 }
 
 echo "1. every photo has its row"
-score
+submit
+wait_for JOB_STATE_DONE
 musiq verify --ledger "$root/ledger"
+require_counts "$count" all
 price
 
 echo "2. a run with nothing to do scores nothing"
-score
+submit
+wait_for JOB_STATE_DONE
 musiq verify --ledger "$root/ledger"
-gcloud storage cat "$root/ledger/_manifests/00000002.json" > "$here/manifest.json"
-python - "$here/manifest.json" "$count" <<'PYTHON'
-import json, sys
-counts = json.load(open(sys.argv[1]))["counts"]
-assert counts["scored"] == 0, counts
-assert counts["listed"] == int(sys.argv[2]), counts
-print(counts)
-PYTHON
+require_counts "$count" 0
 
 echo "3. a second job beside a running one is refused"
-musiq score --runner DataflowRunner --project "$PROJECT" --region "$REGION" --rescore \
-  --input "$root/photos.txt" --output "$root/ledger" --temp_location "$root/temp" \
-  --allow_bucket "$(cut -d/ -f1-3 <<< "$PHOTOS")" --sdk_container_image "$IMAGE" 2> "$here/log"
-first=$(sed -n 's/.*started job [^ ]* (\([^)]*\)).*/\1/p' "$here/log")
-if musiq score --runner DataflowRunner --project "$PROJECT" --region "$REGION" \
-  --input "$root/photos.txt" --output "$root/ledger" --temp_location "$root/temp" \
-  --allow_bucket "$(cut -d/ -f1-3 <<< "$PHOTOS")" --sdk_container_image "$IMAGE"
-then echo "a second job was accepted" >&2; exit 1; fi
+submit --rescore
+first=$job
+if submit; then echo "a second job was accepted" >&2; exit 1; fi
+job=$first
 
 echo "4. cancelled and started again, the ledger is whole"
-sleep 300
-gcloud dataflow jobs cancel "$first" --project "$PROJECT" --region "$REGION"
-while gcloud dataflow jobs list --project "$PROJECT" --region "$REGION" --status active --format 'value(id)' | grep -q "$first"; do sleep 20; done
-score
+sleep "$cancel_after_seconds"
+gcloud dataflow jobs cancel "$job" --project "$PROJECT" --region "$REGION"
+wait_for JOB_STATE_CANCELLED
+submit
+wait_for JOB_STATE_DONE
 musiq verify --ledger "$root/ledger"
+require_counts "$count" all
 echo "accepted: $root/ledger"

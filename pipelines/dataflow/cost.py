@@ -1,6 +1,7 @@
-"""What a finished job cost, from its metrics and your prices, for a million photos.
+r"""What a finished job cost, from its metrics and your prices, for a million photos.
 
-    gcloud dataflow metrics list JOB --region REGION --format json > metrics.json
+    gcloud beta dataflow metrics list JOB --region REGION --source all \
+      --format json > metrics.json
     python -m pipelines.dataflow.cost --metrics metrics.json --prices prices.json
 
 Prices differ by region and contract, so none are given here: copy prices.example.json
@@ -66,7 +67,8 @@ def cost_of(metrics: Sequence[Mapping[str, Any]], prices: Mapping[str, Any]) -> 
     """Return what a job cost.
 
     Args:
-      metrics: Metric updates of the job, as `gcloud dataflow metrics list` prints them.
+      metrics: Metric updates of the job, as `gcloud beta dataflow metrics list` prints
+        them.
       prices: A price for each unit in `prices.example.json`, and their currency.
 
     Raises:

@@ -25,7 +25,7 @@ from schemas.errors import UsageError
 JOB = JobFacts(
     pipeline="musiq-score",
     output="gs://photos/ledger",
-    uris=("gs://photos/ledger", "gs://photos/2026/", "s3://models/koniq.safetensors"),
+    uris=("gs://photos/ledger", "gs://photos/2026/", "gs://models/koniq.safetensors"),
 )
 GOOD = {
     "runner": "DataflowRunner",
@@ -75,6 +75,18 @@ def test_what_options_alone_show_is_said_without_asking_anybody(option, value, m
 def test_files_of_this_machine_are_refused():
     job = JobFacts(pipeline="musiq-score", output="/srv/x", uris=("/srv/x",))
     assert "/srv/x is on this machine, where Dataflow's workers" in refusal_of(job)
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3://photos/2026/", "S3://photos/a.jpg", "s3a://ledgers/x", "s3n://m/k"]
+)
+def test_s3_is_refused_with_the_reason(uri):
+    """Whether it is an input, a model or the output, first or last."""
+    for uris in ((uri,), ("gs://photos/ledger", "gs://photos/2026/", uri)):
+        job = JobFacts(pipeline="musiq-score", output=uris[0], uris=uris)
+        told = refusal_of(job)
+        assert told.startswith(f"{uri} is in S3, for which Dataflow's workers have no")
+        assert "copy it to a bucket of gs://" in told
 
 
 def test_there_are_no_workers_with_a_tpu():
@@ -154,6 +166,25 @@ def test_gpu_workers_have_one_process_and_the_accelerator_in_the_pool_alone():
     [service] = options.view_as(GoogleCloudOptions).dataflow_service_options
     assert service.startswith("worker_accelerator=type:nvidia-l4;count:1")
     assert options.get_all_options()["resource_hints"] == []
+
+
+def test_gpu_workers_have_the_disks_that_their_machines_take():
+    def disk_of(device, *given):
+        options = PipelineOptions(list(given))
+        apply_profile(options, profile_for(device))
+        return options.view_as(WorkerOptions).disk_type
+
+    assert disk_of("cpu") is None
+    assert disk_of("gpu").endswith("/diskTypes/pd-balanced")
+    for flag in ("disk_type", "worker_disk_type"):
+        assert disk_of("gpu", f"--{flag}=other") == "other"
+
+
+def test_flexrs_is_for_cpus():
+    options = PipelineOptions(["--flexrs_goal=COST_OPTIMIZED"])
+    apply_profile(options, profile_for("cpu"))
+    with pytest.raises(UsageError, match="FlexRS has no workers with accelerators"):
+        apply_profile(options, profile_for("gpu"))
 
 
 def test_options_win_over_the_profile():

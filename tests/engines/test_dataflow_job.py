@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from helpers.dataflow_fake import DONE
+from helpers.dataflow_fake import DONE, TIMES
 from helpers.run_musiq import run_here
 
 from pipelines.storage import storage_for
@@ -21,7 +21,7 @@ _SHOWN_OPTIONS = (
     "sdk_container_image",
     "sdk_location",
 )
-_UNSTEADY = ("clientRequestId", "currentState", "id")
+_UNSTEADY = ("clientRequestId", "currentState", "id", "location", *TIMES)
 
 
 def steady(job: dict) -> dict:

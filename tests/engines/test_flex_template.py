@@ -1,10 +1,12 @@
 """The Flex Template: metadata, launch bodies and container agree with the command."""
 
 import json
+import math
 import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from pipelines.dataflow.template_parameters import (
     to_arguments,
 )
 from pipelines.engines.dataflow.workers import profile_for
+from pipelines.engines.embedded.compilation_cache import use_compilation_cache
 from pipelines.scoring.arguments import SCORE
 from pipelines.scoring.config import ScoringConfig
 from pipelines.storage import storage_for
@@ -132,6 +135,22 @@ def test_dataflow_takes_the_launch_bodies(name):
     assert given["max_num_workers"] == str(profile.max_workers)
     assert "@sha256:" in launch["environment"]["sdkContainerImage"]
     assert "team" in launch["environment"]["additionalUserLabels"]
+    assert launch["environment"]["subnetwork"].endswith("/subnetworks/musiq")
+
+
+def test_the_sizing_table_is_photos_by_hours_and_rates():
+    text = (FOLDER / "README.md").read_text()
+    cpu, gpu = re.search(r"With ([\d.]+) photos .* worker and (\d+) for", text).groups()
+    rows = re.findall(r"^\| (\d[\d,]+) \| (.+) \|$", text, re.MULTILINE)
+    assert len(rows) == 3
+    for photos, workers in rows:
+        count = int(photos.replace(",", ""))
+        expected = [
+            math.ceil(count / (hours * 3600 * float(rate)))
+            for rate in (cpu, gpu)
+            for hours in (8, 24)
+        ]
+        assert [int(cell) for cell in workers.split(" | ")] == expected
 
 
 def dockerfile() -> str:
@@ -149,6 +168,33 @@ def test_the_container_has_what_is_locked_and_no_tensorflow():
     assert "google-cloud-dataflow-client==" in lock
     assert dockerfile().count("--require-hashes") == 2
     assert "FLEX_TEMPLATE_PYTHON_REQUIREMENTS_FILE" not in dockerfile()
+
+
+def test_every_base_can_be_given_by_its_digest():
+    bases = re.findall(r"^FROM (\S+)", dockerfile(), re.MULTILINE)
+    assert bases == ["${BEAM_IMAGE}", "${LAUNCHER_IMAGE}", "${PYTHON_IMAGE}"]
+    runbook = (FOLDER / "README.md").read_text()
+    for base in bases:
+        name = base.strip("${}")
+        assert f"\nARG {name}=" in dockerfile()
+        assert f"--build-arg {name}=" in runbook
+
+
+def test_workers_keep_compiled_programs_as_other_engines_do(monkeypatch, tmp_path):
+    told = re.search(r"^ENV (JAX_COMPILATION_CACHE_DIR=.+)$", dockerfile(), re.M)[1]
+    image = dict(one.split("=") for one in told.split())
+    for name in image:
+        monkeypatch.delenv(name, raising=False)
+    with warnings.catch_warnings():
+        use_compilation_cache()
+    for name in image.keys() - {"JAX_COMPILATION_CACHE_DIR"}:
+        assert float(os.environ[name]) == float(image[name]), name
+        monkeypatch.delenv(name)
+    image["JAX_COMPILATION_CACHE_DIR"] = str(tmp_path / "compiled")
+    code = "import jax; jax.jit(lambda x: x + 1)(1.0)"
+    env = os.environ | image | {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    subprocess.run([sys.executable, "-c", code], env=env, check=True)
+    assert any((tmp_path / "compiled").iterdir())
 
 
 def pins(name: str) -> set[tuple[str, str]]:

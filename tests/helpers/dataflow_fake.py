@@ -1,20 +1,23 @@
-"""A double of the part of Dataflow's REST API that submitting a job uses.
+"""A double of the part of Dataflow's REST API that submitting and watching jobs uses.
 
 It takes jobs, refuses a second one under an active name as the service does, and runs
-nothing: what was staged can be run by `helpers.worker_twin`.
+nothing unless it is told how: what was staged can be run by `helpers.worker_twin`.
 """
 
 import contextlib
 import http.server
 import json
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 from helpers.local_server import serving
 
 PROJECT = "musiq-test-project"
 REGION = "europe-west4"
-RUNNING, DONE, CANCELLED = 2, 4, 6  # the service's numbers of these states
+# The service's numbers of these states.
+RUNNING, DONE, FAILED, CANCELLED = 2, 3, 4, 5
+TIMES = dict.fromkeys(("createTime", "currentStateTime"), "2026-01-02T03:04:05.678Z")
 
 
 class DataflowFake:
@@ -22,22 +25,35 @@ class DataflowFake:
 
     Attributes:
       endpoint: What `--dataflow_endpoint` is to be.
+      project: The one project that it knows.
       jobs: Every job that was created, as it was sent, with what the service adds.
       refusal: A status that answers every request, 0 for none.
+      metrics: Of each job by its id, as the service gives them.
+      run: Runs a new job to its end in a thread of its own; it sets the job's state.
     """
 
     def __init__(self):
         self.endpoint = ""
+        self.project = PROJECT
         self.jobs: list[dict] = []
         self.refusal = 0
+        self.metrics: dict[str, list[dict]] = {}
+        self.run: Callable[[dict], None] | None = None
 
     def create(self, job: dict) -> dict:
         """Start a job; an active one of the same name is given back in its place."""
         for other in self.jobs:
             if other["name"] == job["name"] and other["currentState"] == RUNNING:
                 return other
-        added = {"id": f"job-{len(self.jobs) + 1}", "currentState": RUNNING}
+        added = {
+            "id": f"job-{len(self.jobs) + 1}",
+            "currentState": RUNNING,
+            "location": REGION,
+            **TIMES,
+        }
         self.jobs.append(job | added)
+        if self.run is not None:
+            threading.Thread(target=self.run, args=[self.jobs[-1]], daemon=True).start()
         return self.jobs[-1]
 
     def end(self, state: int = DONE):
@@ -76,7 +92,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         sent = json.loads(body) if body else {}
         path = self.path.partition("?")[0]
         found = re.fullmatch(
-            rf"/v1b3/projects/{PROJECT}/locations/{REGION}/jobs(?:/([^/]+))?(/.+)?",
+            rf"/v1b3/projects/{self.fake.project}/locations/{REGION}/jobs(?:/([^/]+))?(/.+)?",
             path,
         )
         if self.fake.refusal:
@@ -86,8 +102,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif not found[1]:
             is_new = self.command == "POST"
             self._send(200, self.fake.create(sent) if is_new else self._active())
+        elif found[2] == "/metrics":
+            self._send(200, {"metrics": self.fake.metrics.get(found[1], [])})
         elif found[2]:
-            self._send(200, {})  # no messages, no metrics
+            self._send(200, {})  # no messages
         else:
             [job] = [job for job in self.fake.jobs if job["id"] == found[1]]
             if self.command == "PUT":
@@ -96,7 +114,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _active(self) -> dict:
         active = [job for job in self.fake.jobs if job["currentState"] == RUNNING]
-        return {"jobs": [{k: j[k] for k in ("id", "name")} for j in active]}
+        shown = ("id", "name", "type", "currentState", "location", *TIMES)
+        return {"jobs": [{k: j[k] for k in shown if k in j} for j in active]}
 
     def _send(self, status: int, value: dict):
         body = json.dumps(value).encode()

@@ -19,7 +19,9 @@ def without_container(
     graph: beam_runner_api_pb2.Pipeline,
 ) -> beam_runner_api_pb2.Pipeline:
     """Replace every container by worker processes of this Python."""
-    command = f"{sys.executable} -I -m apache_beam.runners.worker.sdk_worker_main"
+    isolated = "-I " if sys.flags.isolated else ""
+    worker = "apache_beam.runners.worker.sdk_worker_main"
+    command = f"{sys.executable} {isolated}-m {worker}"
     for environment in graph.components.environments.values():
         environment.urn = python_urns.SUBPROCESS_SDK
         environment.payload = command.encode()

@@ -23,7 +23,8 @@ _REGION = re.compile(r"[a-z]+-[a-z]+\d+")
 _ZONE = re.compile(r"([a-z]+-[a-z]+\d+)-[a-z]")
 _PROJECT = re.compile(r"([a-z][-a-z0-9.]*:)?[a-z][-a-z0-9]{4,28}[a-z0-9]")
 _JOB_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-_OBJECT_STORES = ("gs://", "s3://")
+_GOOGLE_STORE = "gs://"
+_AMAZON_STORES = ("s3://", "s3a://", "s3n://")
 # Set in the image. A template's launcher works for a job that has the name already.
 _LAUNCHER = "FLEX_TEMPLATE_PYTHON_PY_FILE"
 _RUNBOOK = "pipelines/dataflow/README.md"
@@ -102,7 +103,13 @@ def _require_region(region: str | None) -> None:
 
 def _require_reachable(job: JobFacts) -> None:
     for uri in job.uris:
-        if not uri.lower().startswith(_OBJECT_STORES):
+        if uri.lower().startswith(_AMAZON_STORES):
+            raise UsageError(
+                f"{uri} is in S3, for which Dataflow's workers have no credentials, "
+                "and with private addresses no route; copy it to a bucket of gs:// "
+                "(Storage Transfer Service does), or score it on another engine"
+            )
+        if not uri.lower().startswith(_GOOGLE_STORE):
             raise UsageError(
                 f"{uri} is on this machine, where Dataflow's workers cannot see it; "
                 "copy it to a bucket and give its gs:// name"

@@ -19,6 +19,7 @@ class WorkerProfile:
     Attributes:
       machine_type: Of a worker.
       disk_size_gb: Of a worker: the image, unpacked, and some room.
+      disk_type: Of a worker; None leaves it to Dataflow.
       max_workers: Most that autoscaling may start. A bucket serves about 5000 reads a
         second at first, and a job must not cost more than somebody has decided.
       is_one_process: Whether a worker has one Python process, and so one copy of the
@@ -31,6 +32,7 @@ class WorkerProfile:
     disk_size_gb: int
     max_workers: int
     is_one_process: bool
+    disk_type: str | None = None
     accelerator: str | None = None
 
 
@@ -43,10 +45,12 @@ _CPU = WorkerProfile(
     is_one_process=False,
 )
 # One process, so one model and one owner of the accelerator's memory; it is fed by
-# decoders in child processes, one a core.
+# decoders in child processes, one a core. G2 machines take no standard disks, which are
+# Dataflow's own choice; the service fills in project and zone.
 _GPU = WorkerProfile(
     machine_type="g2-standard-8",
     disk_size_gb=100,
+    disk_type="compute.googleapis.com/projects//zones//diskTypes/pd-balanced",
     max_workers=5,
     is_one_process=True,
     accelerator="type:nvidia-l4;count:1;install-nvidia-driver",
@@ -73,10 +77,14 @@ def apply_profile(options: PipelineOptions, profile: WorkerProfile) -> None:
 
     A process runs one bundle at a time: two in one would share its cores, hold twice
     the images in memory, and fill no batch better.
+
+    Raises:
+      UsageError: If the options contradict each other, or the profile.
     """
     worker = options.view_as(WorkerOptions)
     worker.machine_type = worker.machine_type or profile.machine_type
     worker.disk_size_gb = worker.disk_size_gb or profile.disk_size_gb
+    worker.disk_type = worker.disk_type or profile.disk_type
     worker.max_num_workers = worker.max_num_workers or max(
         profile.max_workers, worker.num_workers or 0
     )
@@ -91,6 +99,11 @@ def apply_profile(options: PipelineOptions, profile: WorkerProfile) -> None:
     if profile.is_one_process and _MANY_PROCESSES not in said:
         debug.add_experiment(f"no_{_MANY_PROCESSES}")
     google = options.view_as(GoogleCloudOptions)
+    if profile.accelerator and google.flexrs_goal == "COST_OPTIMIZED":
+        raise UsageError(
+            "--flexrs_goal COST_OPTIMIZED: FlexRS has no workers with accelerators; "
+            "use it with --device cpu, or leave it out"
+        )
     services = list(google.dataflow_service_options or [])
     if profile.accelerator and not any(s.startswith(_ACCELERATOR) for s in services):
         services.append(_ACCELERATOR + profile.accelerator)
