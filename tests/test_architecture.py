@@ -134,8 +134,6 @@ def test_every_folder_of_code_is_a_package():
             assert (file.parent / "__init__.py").exists(), file.relative_to(ROOT)
 
 
-# Their steps, or their stores' rules, are many and read best side by side.
-LARGE_ROOMS = {"pipelines/scoring"}
 ROOM_FILES = 16
 
 
@@ -144,7 +142,7 @@ def test_rooms_not_heaps():
         for folder in {file.parent for file in (ROOT / package).rglob("*.py")}:
             files = [f for f in folder.glob("*.py") if f.name != "__init__.py"]
             name = folder.relative_to(ROOT).as_posix()
-            assert len(files) <= ROOM_FILES or name in LARGE_ROOMS, name
+            assert len(files) <= ROOM_FILES, name
 
 
 UNPICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "torch"}

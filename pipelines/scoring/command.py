@@ -11,19 +11,23 @@ from pipelines.engines.beam_options import asked_options, parse_beam_options
 from pipelines.engines.job import Endings, Job, Recovery
 from pipelines.ledger.folder import read_manifest
 from pipelines.progress import show_progress
-from pipelines.scoring.check_plan import VanishedError, has_shrunk, share_in_words
 from pipelines.scoring.config import Device, ScoringConfig, Vanished
 from pipelines.scoring.configure import job_facts, start_run
 from pipelines.scoring.device import require_device, use_device
-from pipelines.scoring.failure_budget import FailureBudgetError
 from pipelines.scoring.flow import score_photos
 from pipelines.scoring.input import InputError
-from pipelines.scoring.journal import drop_published_journal
-from pipelines.scoring.limits import remembered_flags
-from pipelines.scoring.progress import WORDING, clear_progress, read_progress
-from pipelines.scoring.publish import is_published
+from pipelines.scoring.monitoring.progress import WORDING, clear_progress, read_progress
+from pipelines.scoring.monitoring.summary import RunSummary, print_summary
+from pipelines.scoring.planning.check_plan import (
+    VanishedError,
+    has_shrunk,
+    share_in_words,
+)
+from pipelines.scoring.planning.failure_budget import FailureBudgetError
+from pipelines.scoring.planning.limits import remembered_flags
 from pipelines.scoring.run import Run
-from pipelines.scoring.summary import RunSummary, print_summary
+from pipelines.scoring.writing.journal import drop_published_journal
+from pipelines.scoring.writing.publish import is_published
 from schemas.errors import MusiqError, UsageError
 from schemas.manifest import CountsError
 from schemas.programs.program import EngineArguments

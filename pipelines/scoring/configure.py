@@ -16,11 +16,11 @@ from pipelines.scoring.asked import asked_of
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.input import MANIFESTS, Input, InputKind
 from pipelines.scoring.inputs import resolve_inputs
-from pipelines.scoring.journal import drop_journal
-from pipelines.scoring.limits import with_remembered
-from pipelines.scoring.previous_state import PreviousState
+from pipelines.scoring.planning.limits import with_remembered
+from pipelines.scoring.planning.previous_state import PreviousState
 from pipelines.scoring.run import Run, ScoringModel
 from pipelines.scoring.subset import require_own_ledger
+from pipelines.scoring.writing.journal import drop_journal
 from pipelines.storage import join, resolve, storage_for
 from pipelines.storage.model_names import BUILT_IN, model_uri
 from schemas.errors import UsageError

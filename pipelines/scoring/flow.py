@@ -10,16 +10,7 @@ from apache_beam.pvalue import AsList, AsSingleton, PCollection
 
 from pipelines.scoring.carried.columns import CarriedColumns, unite_layouts
 from pipelines.scoring.carried.layout import add_layouts
-from pipelines.scoring.check_plan import check_plan
-from pipelines.scoring.fetch import FetchImage
-from pipelines.scoring.gather import Gather
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.journal import (
-    JournalRows,
-    journal_folder,
-    list_journal,
-    read_journal,
-)
 from pipelines.scoring.listing import (
     LAYOUTS,
     LISTED,
@@ -30,22 +21,31 @@ from pipelines.scoring.listing import (
     ListShard,
     add_listing_counts,
 )
-from pipelines.scoring.lost_shards import ShardTally, add_tallies
-from pipelines.scoring.plan import KeptRow, PlanCounts, add_counts
-from pipelines.scoring.plan_shards import (
+from pipelines.scoring.planning.check_plan import check_plan
+from pipelines.scoring.planning.lost_shards import ShardTally, add_tallies
+from pipelines.scoring.planning.plan import KeptRow, PlanCounts, add_counts
+from pipelines.scoring.planning.plan_shards import (
     COUNTS,
     KEPT,
     TO_CHECK,
     PlanShard,
     plan_shard_count,
 )
-from pipelines.scoring.prepare import PrepareImage
-from pipelines.scoring.publish import publish_run
+from pipelines.scoring.reading.fetch import FetchImage
+from pipelines.scoring.reading.gather import Gather
+from pipelines.scoring.reading.prepare import PrepareImage
+from pipelines.scoring.reading.verify_content import CHANGED, VerifyContent
 from pipelines.scoring.run import Run
 from pipelines.scoring.score import ScoreBatches
 from pipelines.scoring.subset import Subset
-from pipelines.scoring.verify_content import CHANGED, VerifyContent
-from pipelines.scoring.write import WriteShard, shard_count_for
+from pipelines.scoring.writing.journal import (
+    JournalRows,
+    journal_folder,
+    list_journal,
+    read_journal,
+)
+from pipelines.scoring.writing.publish import publish_run
+from pipelines.scoring.writing.write import WriteShard, shard_count_for
 from schemas.ledger import LedgerRow, shard_of
 from schemas.manifest import Manifest
 

@@ -8,8 +8,8 @@ from musiq_core.config import ModelConfig
 from musiq_core.images.preparation import PreparationConfig
 from pipelines.scoring.config import ScoringConfig, Vanished
 from pipelines.scoring.input import Input
-from pipelines.scoring.limits import Limits, limits_of
-from pipelines.scoring.previous_state import PreviousState
+from pipelines.scoring.planning.limits import Limits, limits_of
+from pipelines.scoring.planning.previous_state import PreviousState
 from schemas.ledger import LedgerModel, ledger_schema
 from schemas.model_card import ModelCard
 

@@ -17,10 +17,10 @@ from musiq_core.programs.self_test import check_self_test
 from pipelines.dofns import BundleDoFn
 from pipelines.models.read import read_model_bytes
 from pipelines.scoring.config import Device
-from pipelines.scoring.counters import count_rows, count_work
 from pipelines.scoring.device import make_scorer, require_device, self_test_tolerance
-from pipelines.scoring.prepare import PreparedImage
-from pipelines.scoring.progress import ProgressCounter
+from pipelines.scoring.monitoring.counters import count_rows, count_work
+from pipelines.scoring.monitoring.progress import ProgressCounter
+from pipelines.scoring.reading.prepare import PreparedImage
 from pipelines.scoring.run import ScoringModel
 from schemas.failures import Failure
 from schemas.ledger import LedgerRow

@@ -11,10 +11,10 @@ from musiq_core.images.preparation import PreparationConfig
 from pipelines.decoding.limits import DEFAULT_LIMITS, DecoderLimits
 from pipelines.scoring.config import Device, ScoringConfig
 from pipelines.scoring.configure import read_models
-from pipelines.scoring.fetch import FetchedImage, FetchImage
-from pipelines.scoring.gather import RefGroup
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.prepare import PrepareImage
+from pipelines.scoring.reading.fetch import FetchedImage, FetchImage
+from pipelines.scoring.reading.gather import RefGroup
+from pipelines.scoring.reading.prepare import PrepareImage
 from pipelines.scoring.score import ScoreBatches
 from pipelines.storage import NameRefused, resolve
 from pipelines.storage.uris import without_secrets

@@ -13,8 +13,8 @@ from apache_beam.pvalue import AsSingleton, PCollection, TaggedOutput
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
-from pipelines.scoring.choice import Choice
 from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.inputs.choice import Choice
 from pipelines.scoring.listing import LISTED, ListingCounts
 from schemas.errors import UsageError
 from schemas.left_out import LeftOut, LeftOutTally

@@ -14,7 +14,7 @@ from pipelines.scoring.configure import read_models
 from pipelines.scoring.image_ref import with_object
 from pipelines.scoring.input import Input, InputKind
 from pipelines.scoring.run import Run
-from pipelines.scoring.write import shard_count_for
+from pipelines.scoring.writing.write import shard_count_for
 from pipelines.storage import storage_for
 from schemas.ledger import LedgerModel, LedgerRow, Score, rows_to_table, shard_of
 from schemas.manifest import Counts, LedgerFile, Manifest, manifest_name

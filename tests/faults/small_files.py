@@ -6,6 +6,6 @@ ROWS_PER_SHARD = 60
 
 def write_small_files() -> None:
     """Make the journal files of this process's runs small."""
-    from pipelines.scoring import journal
+    from pipelines.scoring.writing import journal
 
     journal._ROWS = _ROWS_PER_JOURNAL_FILE

@@ -30,11 +30,11 @@ from helpers.make_examples import serialized_example
 from helpers.make_shards import small_images, tar_of, write_hugging_face
 
 from pipelines.records.tfrecord import write_record
-from pipelines.scoring.fetch import FetchedImage, fetch_together
-from pipelines.scoring.gather import _keyed
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import InputError
 from pipelines.scoring.inputs import list_input, resolve_inputs
+from pipelines.scoring.reading.fetch import FetchedImage, fetch_together
+from pipelines.scoring.reading.gather import _keyed
 from pipelines.scoring.shards.list_shard import list_shard
 from pipelines.scoring.shards.shard import Shard
 from pipelines.storage import Storage, StorageError

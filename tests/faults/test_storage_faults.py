@@ -33,7 +33,7 @@ from helpers.make_images import encoded, noise
 from helpers.run_musiq import Outcome, run_here, run_musiq
 from helpers.tiny_models import tiny_model_file
 
-from pipelines.scoring.forbidden_run import FORBIDDEN_IMAGES, ForbiddenRun
+from pipelines.scoring.reading.forbidden_run import FORBIDDEN_IMAGES, ForbiddenRun
 from pipelines.storage import (
     ObjectRefused,
     Storage,

@@ -17,10 +17,10 @@ from hostile.fuzz_report import FuzzReport, save_finding
 from hostile.mutations import mutate
 from hostile.seed_containers import seed_containers, with_right_checksums
 
-from pipelines.scoring.fetch import FetchedImage, fetch_image
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import InputError
 from pipelines.scoring.inputs import list_input, resolve_inputs
+from pipelines.scoring.reading.fetch import FetchedImage, fetch_image
 from pipelines.scoring.shards.list_shard import list_shard
 from pipelines.scoring.shards.shard import Shard
 from pipelines.storage import StorageError

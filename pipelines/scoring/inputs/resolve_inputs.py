@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from pipelines.scoring.allowed_buckets import buckets_of
-from pipelines.scoring.choice import Choice
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import MANIFESTS, Input, InputError, InputKind
+from pipelines.scoring.inputs.choice import Choice
 from pipelines.scoring.inputs.earlier_ledger import found_ledger
 from pipelines.scoring.inputs.list_input import folder_of, list_input
 from pipelines.scoring.inputs.manifest_files import (
@@ -16,6 +16,7 @@ from pipelines.scoring.inputs.manifest_files import (
 from pipelines.scoring.inputs.manifest_names import kind_of_name
 from pipelines.scoring.inputs.manifests import manifest_schema
 from pipelines.scoring.inputs.numbered_files import count_numbered, is_numbered
+from pipelines.scoring.inputs.side_files import SIDE_FILE_KINDS
 from pipelines.scoring.inputs.unread_files import (
     advice_on_containers,
     is_container,
@@ -26,7 +27,6 @@ from pipelines.scoring.shards.formats import shard_format_of
 from pipelines.scoring.shards.list_shard import list_shard
 from pipelines.scoring.shards.parquet_shard import holds_images
 from pipelines.scoring.shards.shard import Shard
-from pipelines.scoring.side_files import SIDE_FILE_KINDS
 from pipelines.storage import NameRefused, has_magic, resolve, storage_for
 from pipelines.storage.uris import without_secrets
 from schemas.left_out import LeftOut, LeftOutTally

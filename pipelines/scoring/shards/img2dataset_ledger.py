@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipelines.scoring.carried.arrow_types import is_textual
 from pipelines.scoring.carried.layout import Carried
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.refusals import open_shard
+from pipelines.scoring.reading.refusals import open_shard
 from pipelines.scoring.shards.shard import Shard
 from pipelines.scoring.shards.tar_members import NamedMember, named_members
 from pipelines.scoring.shards.tar_shard import member_ref

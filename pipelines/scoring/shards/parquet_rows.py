@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.scoring.carried.arrow_types import is_list
-from pipelines.scoring.refusals import open_shard
+from pipelines.scoring.reading.refusals import open_shard
 from pipelines.scoring.shards.image_column import holds_file
 from pipelines.scoring.shards.part import require_part_size
 from pipelines.storage import StoredObject

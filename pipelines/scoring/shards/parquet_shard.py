@@ -22,7 +22,7 @@ from pipelines.scoring.carried.rows import (
 )
 from pipelines.scoring.carried.transport import to_python
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.refusals import refusals_as_failures
+from pipelines.scoring.reading.refusals import refusals_as_failures
 from pipelines.scoring.shards.image_column import (
     ImageColumn,
     find_image_column,

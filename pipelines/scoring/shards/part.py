@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from pipelines.scoring.refusals import refusals_as_failures
+from pipelines.scoring.reading.refusals import refusals_as_failures
 from pipelines.storage import StoredObject, read_agreed, read_checked, storage_for
 from schemas.failures import Failure, ImageFailure
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from pipelines.records.tar import MemberKind
+from pipelines.scoring.inputs.side_files import side_file_kind
 from pipelines.scoring.shards.tar_members import (
     NamedMember,
     member_name,
     named_members,
 )
-from pipelines.scoring.side_files import side_file_kind
 from schemas.failures import ImageFailure
 from schemas.left_out import LeftOut, LeftOutTally
 

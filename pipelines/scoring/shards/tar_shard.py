@@ -14,7 +14,7 @@ from pipelines.records.unpacked import PackedError
 from pipelines.scoring.carried.layout import Carried
 from pipelines.scoring.carried.rows import carry_samples
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.refusals import open_shard
+from pipelines.scoring.reading.refusals import open_shard
 from pipelines.scoring.shards.packed_shard import unpacked, unpacked_by
 from pipelines.scoring.shards.part import read_range, require_part_size
 from pipelines.scoring.shards.shard import Shard, ShardFormat, then_left_out

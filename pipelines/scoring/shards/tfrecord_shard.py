@@ -21,7 +21,7 @@ from pipelines.records.tfrecord import (
 )
 from pipelines.records.unpacked import PackedError
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.refusals import open_shard, open_unchecked
+from pipelines.scoring.reading.refusals import open_shard, open_unchecked
 from pipelines.scoring.shards.packed_shard import unpacked_by
 from pipelines.scoring.shards.part import read_range, require_part_size
 from pipelines.scoring.shards.shard import Shard, ShardFormat

@@ -20,9 +20,9 @@ from pipelines.scoring.carried.columns import unite_layouts
 from pipelines.scoring.carried.layout import FoundLayout, Layout
 from pipelines.scoring.configure import previous_of, read_models
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.plan import RetryFailed, Vanished, plan_shard
-from pipelines.scoring.previous_state import KnownRows
-from pipelines.scoring.write import write_shard
+from pipelines.scoring.planning.plan import RetryFailed, Vanished, plan_shard
+from pipelines.scoring.planning.previous_state import KnownRows
+from pipelines.scoring.writing.write import write_shard
 from pipelines.storage import StoredObject
 from schemas.ledger import (
     OWN_FIELDS,

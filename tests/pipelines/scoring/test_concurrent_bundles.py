@@ -12,8 +12,8 @@ from musiq_core.images.preparation import PreparationConfig, prepare
 from pipelines.scoring import score
 from pipelines.scoring.configure import read_models
 from pipelines.scoring.device import Device
-from pipelines.scoring.fetch import FetchedImage
-from pipelines.scoring.prepare import prepare_image
+from pipelines.scoring.reading.fetch import FetchedImage
+from pipelines.scoring.reading.prepare import prepare_image
 from pipelines.scoring.score import ScoreBatches
 from schemas.ledger import LedgerRow
 

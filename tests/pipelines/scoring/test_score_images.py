@@ -13,9 +13,9 @@ from musiq_core.images import preparation
 from musiq_core.images.preparation import PreparationConfig, prepare
 from musiq_core.model_files.model_file import read_model_file
 from musiq_core.programs.packed.scorer import PackedScorer
-from pipelines.scoring.fetch import FetchedImage, fetch_image
 from pipelines.scoring.image_ref import ImageRef
-from pipelines.scoring.prepare import PreparedImage, prepare_image
+from pipelines.scoring.reading.fetch import FetchedImage, fetch_image
+from pipelines.scoring.reading.prepare import PreparedImage, prepare_image
 from pipelines.scoring.score import score_batch
 from schemas.failures import Failure
 from schemas.ledger import LedgerRow

@@ -12,8 +12,8 @@ from helpers.tiny_models import tiny_model_file
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.scoring.choice import Choice
 from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.inputs.choice import Choice
 from pipelines.scoring.listing import LISTED, add_listing_counts
 from pipelines.scoring.subset import (
     KeepChosen,

@@ -6,8 +6,8 @@ import re
 import pytest
 from helpers.make_images import encoded, noise
 
-from pipelines.scoring.fetch import FetchedImage, fetch_image, fetch_together
-from pipelines.scoring.refusals import open_shard
+from pipelines.scoring.reading.fetch import FetchedImage, fetch_image, fetch_together
+from pipelines.scoring.reading.refusals import open_shard
 from pipelines.scoring.shards import formats
 from pipelines.scoring.shards.shard import ShardFormat
 from schemas.failures import Failure, ImageFailure

@@ -3,8 +3,8 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.make_shards import small_images, write_img2dataset
 
-from pipelines.scoring.fetch import fetch_image
 from pipelines.scoring.input import InputError
+from pipelines.scoring.reading.fetch import fetch_image
 from schemas.failures import Failure
 
 

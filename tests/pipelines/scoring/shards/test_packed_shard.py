@@ -15,9 +15,9 @@ from helpers.make_shards import small_images, tar_of, write_tfrecord
 
 from pipelines.records import unpacked
 from pipelines.records.tfrecord import write_record
-from pipelines.scoring.fetch import FetchedImage, fetch_image, fetch_together
-from pipelines.scoring.gather import _keyed
 from pipelines.scoring.input import InputError
+from pipelines.scoring.reading.fetch import FetchedImage, fetch_image, fetch_together
+from pipelines.scoring.reading.gather import _keyed
 from schemas.failures import Failure
 
 IMAGES = small_images(6)

@@ -5,9 +5,9 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.make_shards import HUGGING_FACE, write_hugging_face
 
-from pipelines.scoring.fetch import fetch_image, fetch_together
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.inputs import list_input, resolve_inputs
+from pipelines.scoring.reading.fetch import fetch_image, fetch_together
 from pipelines.scoring.shards.list_shard import list_shard
 from pipelines.scoring.shards.shard import Shard
 from schemas.failures import Failure

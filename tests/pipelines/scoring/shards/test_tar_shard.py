@@ -7,7 +7,7 @@ from helpers.make_shards import small_images, special_member, tar_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.scoring.fetch import fetch_image
+from pipelines.scoring.reading.fetch import fetch_image
 from pipelines.scoring.shards.tar_members import member_name
 from pipelines.storage.local import LocalStorage
 from schemas.failures import Failure

@@ -1,0 +1,1 @@
+"""Bytes of images: fetched, cut out of shards, prepared as patches."""

@@ -1,0 +1,161 @@
+"""Write: new and kept rows become one Parquet file a shard, by hash of the URI."""
+
+import dataclasses
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.scoring.carried.columns import CarriedColumns
+from pipelines.scoring.planning.plan import KeptRow
+from pipelines.scoring.run import Run
+from pipelines.scoring.writing.kept_rows import read_kept_rows
+from pipelines.scoring.writing.score_quantiles import ScoreSample, sample_scores
+from pipelines.storage import join, storage_for
+from schemas.ledger import LedgerRow, Status, rows_to_table
+from schemas.manifest import LedgerFile
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShardSummary:
+    """What publishing needs to know of one written shard.
+
+    Attributes:
+      file: The Parquet file.
+      scored: Rows that this run scored.
+      new_failures: Rows that failed in this run, by failure class.
+      kept: Rows of listed inputs taken over from the ledger as last published, or from
+        a journal.
+      vanished: Rows taken over from the ledger whose inputs are no longer named.
+      unpublished: Rows that no state of the ledger had before, new or journalled, but
+        for those of images that the last state has as failed.
+      unpublished_failures: Failed rows among those, by failure class.
+      failures: All failed rows of the shard by failure class.
+      samples: All scores of each model, thinned out evenly if there are many.
+    """
+
+    file: LedgerFile
+    scored: int
+    new_failures: dict[str, int]
+    kept: int
+    vanished: int
+    unpublished: int
+    unpublished_failures: dict[str, int]
+    failures: dict[str, int]
+    samples: dict[str, ScoreSample]
+
+
+def shard_count_for(rows: int, rows_per_shard: int) -> int:
+    """Return how many shards hold `rows` rows: a power of two."""
+    count = 1
+    while count * rows_per_shard < rows:
+        count *= 2
+    return count
+
+
+def write_shard(
+    rows: Iterable[LedgerRow | KeptRow],
+    *,
+    shard: int,
+    shard_count: int,
+    columns: CarriedColumns,
+    run: Run,
+) -> ShardSummary:
+    """Write one shard; the same rows give the same file, so a retry changes nothing.
+
+    Args:
+      rows: The shard's rows, in any order; they are written in order of URI.
+      shard: Number of the shard, below `shard_count`.
+      shard_count: Shards of the run.
+      columns: The run's carried columns.
+      run: The run.
+
+    Raises:
+      StorageError: If the file cannot be written whole.
+      LedgerFolderError: If kept rows cannot be read from the ledger.
+    """
+    rows = list(rows)
+    new = [row for row in rows if isinstance(row, LedgerRow)]
+    kept = [row for row in rows if isinstance(row, KeptRow)]
+    unpublished = {
+        row.uri
+        for row in rows
+        if (isinstance(row, LedgerRow) or row.journalled) and not row.failed_before
+    }
+    table = rows_to_table(
+        new,
+        carried=columns.table(new),
+        models=run.ledger_models,
+        run_id=run.id,
+        run_started_at=run.started_at,
+    )
+    if kept:
+        table = pa.concat_tables(
+            [
+                table,
+                read_kept_rows(kept, table.schema, shard, shard_count, columns, run),
+            ]
+        )
+    table = table.sort_by("uri")
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd", row_group_size=10_000)
+    data = buffer.getvalue()
+    path = f"runs/{run.id}/part-{shard:05d}-of-{shard_count:05d}.parquet"
+    uri = join(run.output, path)
+    storage_for(uri).write(uri, data)
+    return ShardSummary(
+        file=LedgerFile(
+            path=path,
+            shard=shard,
+            rows=table.num_rows,
+            size_bytes=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+        ),
+        scored=sum(row.status is Status.SCORED for row in new),
+        new_failures=Counter(row.failure.value for row in new if row.failure),
+        kept=sum(not row.is_vanished for row in kept),
+        vanished=sum(row.is_vanished for row in kept),
+        unpublished=len(unpublished),
+        unpublished_failures=Counter(
+            failure
+            for uri, failure in zip(
+                table.column("uri").to_pylist(),
+                table.column("failure").to_pylist(),
+                strict=True,
+            )
+            if failure and uri in unpublished
+        ),
+        failures=Counter(table.column("failure").drop_null().to_pylist()),
+        samples={
+            model.name: sample_scores(table.column(model.column).drop_null().to_numpy())
+            for model in run.ledger_models
+        },
+    )
+
+
+class WriteShard(beam.DoFn):
+    """`write_shard` for every group of rows."""
+
+    def __init__(self, run: Run):
+        self._run = run
+
+    def process(
+        self,
+        element: tuple[int, Iterable[LedgerRow | KeptRow]],
+        row_count: int,
+        columns: CarriedColumns,
+    ) -> Iterator[ShardSummary]:
+        """Emit the summary of the written shard."""
+        shard, rows = element
+        shard_count = shard_count_for(row_count, self._run.asked.rows_per_shard)
+        yield write_shard(
+            rows,
+            shard=shard,
+            shard_count=shard_count,
+            columns=columns,
+            run=self._run,
+        )
