@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.records.parquet import null_count
 from pipelines.scoring.carried.arrow_types import is_list
 from pipelines.scoring.shards.image_column import ImageColumn
 
@@ -59,28 +60,17 @@ def held_images(
     """
     row_count = parquet.metadata.row_group(group).num_rows
     leaves = [leaf_of(parquet, column.file_path)] if column.file_path else []
+    images = leaf_of(parquet, column.bytes_path)
     batch_rows = _NAMES_AT_ONCE
-    is_told = not must_tell_bytes or _null_count(parquet, group, column) == 0
+    is_told = not must_tell_bytes or null_count(parquet, group, images) == 0
     if not is_told or (column.is_list and not leaves):
-        leaves.append(leaf_of(parquet, column.bytes_path))
+        leaves.append(images)
         batch_rows = _IMAGES_AT_ONCE
     if not leaves:
         yield from ([HeldImage()] for _ in range(row_count))
         return
     for batch in parquet.iter_batches(batch_rows, row_groups=[group], columns=leaves):
         yield from _held(_at(batch, column.name), column)
-
-
-def _null_count(parquet: pq.ParquetFile, group: int, column: ImageColumn) -> int | None:
-    """Return how many images of a row group have no bytes, None if it does not say."""
-    leaf = leaf_of(parquet, column.bytes_path)
-    metadata = parquet.metadata.row_group(group)
-    for index in range(metadata.num_columns):
-        chunk = metadata.column(index)
-        if chunk.path_in_schema == leaf:
-            told = chunk.statistics
-            return told.null_count if told and told.has_null_count else None
-    return None
 
 
 def _held(images: pa.Array, column: ImageColumn) -> Iterator[list[HeldImage]]:

@@ -1,0 +1,1 @@
+"""Which of the images that inputs name are tried."""
