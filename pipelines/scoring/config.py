@@ -10,7 +10,7 @@ from musiq_core.config import (
     OrientationRule,
 )
 from pipelines.decoding.limits import DecoderLimits
-from pipelines.scoring.inputs.choice import Choice
+from pipelines.scoring.choosing.choice import Choice
 
 
 class Device(enum.StrEnum):

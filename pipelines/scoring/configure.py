@@ -13,13 +13,13 @@ from pipelines.ledger.folder import newest_manifest_number, read_published
 from pipelines.models.read import load_model
 from pipelines.scoring.allowed_buckets import buckets_of
 from pipelines.scoring.asked import asked_of
+from pipelines.scoring.choosing.subset import require_own_ledger
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.input import MANIFESTS, Input, InputKind
 from pipelines.scoring.inputs import resolve_inputs
 from pipelines.scoring.planning.limits import with_remembered
 from pipelines.scoring.planning.previous_state import PreviousState
 from pipelines.scoring.run import Run, ScoringModel
-from pipelines.scoring.subset import require_own_ledger
 from pipelines.scoring.writing.journal import drop_journal
 from pipelines.storage import join, resolve, storage_for
 from pipelines.storage.model_names import BUILT_IN, model_uri

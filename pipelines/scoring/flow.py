@@ -10,6 +10,7 @@ from apache_beam.pvalue import AsList, AsSingleton, PCollection
 
 from pipelines.scoring.carried.columns import CarriedColumns, unite_layouts
 from pipelines.scoring.carried.layout import add_layouts
+from pipelines.scoring.choosing.subset import Subset
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.listing import (
     LAYOUTS,
@@ -37,7 +38,6 @@ from pipelines.scoring.reading.prepare import PrepareImage
 from pipelines.scoring.reading.verify_content import CHANGED, VerifyContent
 from pipelines.scoring.run import Run
 from pipelines.scoring.score import ScoreBatches
-from pipelines.scoring.subset import Subset
 from pipelines.scoring.writing.journal import (
     JournalRows,
     journal_folder,

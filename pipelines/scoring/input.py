@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 
-from pipelines.scoring.inputs.choice import Choice
+from pipelines.scoring.choosing.choice import Choice
 from schemas.errors import MusiqError
 
 

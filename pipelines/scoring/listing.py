@@ -12,10 +12,10 @@ import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
 
 from pipelines.scoring.carried.layout import FoundLayout, first_of_each
+from pipelines.scoring.choosing.choice import PatternsMet
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input
 from pipelines.scoring.inputs import list_input
-from pipelines.scoring.inputs.choice import PatternsMet
 from pipelines.scoring.planning.lost_shards import LostShard, ShardTally
 from pipelines.scoring.run import Run
 from pipelines.scoring.shards.list_shard import claimed_images, list_shard

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pipelines.scoring.allowed_buckets import require_allowed
 from pipelines.scoring.carried.layout import NOTHING, Carried, FoundLayout
 from pipelines.scoring.carried.layouts import Layouts
+from pipelines.scoring.choosing.choice import Chooser, PatternsMet, up_to_limit
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import MANIFESTS, Input, InputKind
-from pipelines.scoring.inputs.choice import Chooser, PatternsMet, up_to_limit
 from pipelines.scoring.inputs.manifest_files import (
     manifest_files,
     parts_below,

@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from pipelines.scoring.allowed_buckets import buckets_of
+from pipelines.scoring.choosing.choice import Choice
+from pipelines.scoring.choosing.side_files import SIDE_FILE_KINDS
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import MANIFESTS, Input, InputError, InputKind
-from pipelines.scoring.inputs.choice import Choice
 from pipelines.scoring.inputs.earlier_ledger import found_ledger
 from pipelines.scoring.inputs.list_input import folder_of, list_input
 from pipelines.scoring.inputs.manifest_files import (
@@ -16,7 +17,6 @@ from pipelines.scoring.inputs.manifest_files import (
 from pipelines.scoring.inputs.manifest_names import kind_of_name
 from pipelines.scoring.inputs.manifests import manifest_schema
 from pipelines.scoring.inputs.numbered_files import count_numbered, is_numbered
-from pipelines.scoring.inputs.side_files import SIDE_FILE_KINDS
 from pipelines.scoring.inputs.unread_files import (
     advice_on_containers,
     is_container,

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 
 from pipelines.scoring.carried.arrow_types import CannotCarryError
 from pipelines.scoring.carried.layout import FoundLayout
+from pipelines.scoring.choosing.choice import Chooser, PatternsMet, up_to_limit
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import InputError
-from pipelines.scoring.inputs.choice import Chooser, PatternsMet, up_to_limit
 from pipelines.scoring.reading.refusals import open_shard, refusals_as_failures
 from pipelines.scoring.shards.shard import Shard
 from pipelines.scoring.shards.tar_shard import TarPart

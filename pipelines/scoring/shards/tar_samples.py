@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from pipelines.records.tar import MemberKind
-from pipelines.scoring.inputs.side_files import side_file_kind
+from pipelines.scoring.choosing.side_files import side_file_kind
 from pipelines.scoring.shards.tar_members import (
     NamedMember,
     member_name,

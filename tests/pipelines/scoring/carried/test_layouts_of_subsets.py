@@ -13,9 +13,9 @@ from helpers.make_shards import tar_of
 
 from pipelines.scoring.carried.columns import CarriedColumns, unite_layouts
 from pipelines.scoring.carried.layout import FoundLayout, Layout, add_layouts
+from pipelines.scoring.choosing.choice import Choice
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.inputs import list_input, resolve_inputs
-from pipelines.scoring.inputs.choice import Choice
 from pipelines.scoring.shards.list_shard import list_shard
 from pipelines.scoring.shards.shard import Shard
 from schemas.manifest import CountsError

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 from helpers.make_shards import tar_of
 
+from pipelines.scoring.choosing.choice import Choice
 from pipelines.scoring.input import InputError
 from pipelines.scoring.inputs import list_input, resolve_inputs
-from pipelines.scoring.inputs.choice import Choice
 
 PHOTOS = ("a.jpg", "b.PNG", "deep/c.jpg", "deep/thumbs/c.jpg", "d.nef")
 SIDE_FILES = ("a.mov", "a.xmp", "deep/.DS_Store", "deep/._c.jpg", "deep/x.MOV")
