@@ -100,12 +100,29 @@ def publish_manifest(ledger: str, number: int, manifest: Manifest) -> None:
     """
     uri = join(ledger, manifest_name(number))
     if storage_for(uri).write_if_absent(uri, manifest.to_json()):
+        if _is_in_place(ledger, number):
+            return
+        storage_for(uri).delete(uri)
+    elif read_manifest(ledger, number).run_id == manifest.run_id:
         return
-    if read_manifest(ledger, number).run_id != manifest.run_id:
-        raise LedgerFolderError(
-            f"another run published {uri} while this one ran, so this one published "
-            f"nothing; its rows are kept in runs/{manifest.run_id}. Run again"
-        )
+    raise LedgerFolderError(
+        f"another run published {uri} while this one ran, so this one published "
+        f"nothing; its rows are kept in runs/{manifest.run_id}. Run again"
+    )
+
+
+def _is_in_place(ledger: str, number: int) -> bool:
+    """Whether a manifest that was just written is the newest, or was for a moment.
+
+    A slow run may come when its number and later ones were published long ago, and its
+    own was removed since: what it wrote fills a gap that cleaning left. Cleaning
+    removes from the first number on, so the number before it is gone as well.
+    """
+    folder = join(ledger, f"{FOLDER}/")
+    names = (found.uri[len(folder) :] for found in storage_for(ledger).list(folder))
+    numbers = {manifest_number(name) for name in names} - {None}
+    is_newest = not any(one is not None and one > number for one in numbers)
+    return is_newest or number - 1 in numbers
 
 
 def read_ledger_file(

@@ -19,6 +19,8 @@ from pipelines.storage import join, storage_for
 from schemas.ledger import LedgerRow, Status, rows_to_table
 from schemas.manifest import LedgerFile
 
+_NAMED_DIGITS = 16
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ShardSummary:
@@ -67,6 +69,8 @@ def write_shard(
 ) -> ShardSummary:
     """Write one shard; the same rows give the same file, so a retry changes nothing.
 
+    No file is ever overwritten.
+
     Args:
       rows: The shard's rows, in any order; they are written in order of URI.
       shard: Number of the shard, below `shard_count`.
@@ -104,17 +108,8 @@ def write_shard(
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", row_group_size=10_000)
     data = buffer.getvalue()
-    path = f"runs/{run.id}/part-{shard:05d}-of-{shard_count:05d}.parquet"
-    uri = join(run.output, path)
-    storage_for(uri).write(uri, data)
     return ShardSummary(
-        file=LedgerFile(
-            path=path,
-            shard=shard,
-            rows=table.num_rows,
-            size_bytes=len(data),
-            sha256=hashlib.sha256(data).hexdigest(),
-        ),
+        file=_create_file(data, table.num_rows, shard, shard_count, run),
         scored=sum(row.status is Status.SCORED for row in new),
         new_failures=Counter(row.failure.value for row in new if row.failure),
         kept=sum(not row.is_vanished for row in kept),
@@ -134,6 +129,24 @@ def write_shard(
             model.name: sample_scores(table.column(model.column).drop_null().to_numpy())
             for model in run.ledger_models
         },
+    )
+
+
+def _create_file(
+    data: bytes, rows: int, shard: int, shard_count: int, run: Run
+) -> LedgerFile:
+    """Create the file of a shard under a name that tells its content.
+
+    An attempt that scored anew, and found other bytes, has another name: however late
+    it comes, a file that was published stays as it is.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    name = f"part-{shard:05d}-of-{shard_count:05d}-{digest[:_NAMED_DIGITS]}.parquet"
+    path = f"runs/{run.id}/{name}"
+    uri = join(run.output, path)
+    storage_for(uri).write_if_absent(uri, data)
+    return LedgerFile(
+        path=path, shard=shard, rows=rows, size_bytes=len(data), sha256=digest
     )
 
 

@@ -138,3 +138,28 @@ def test_importing_the_package_is_light_and_knows_its_names():
     assert all(getattr(pipelines, name) for name in pipelines.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'open_leger'"):
         _ = pipelines.open_leger
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_slow_run_never_publishes_a_number_that_was_removed(tmp_path, number):
+    ledger = str(tmp_path)
+    for later in (1, 2, 3, 4):
+        write_ledger(ledger, SCORES, number=later)
+    for removed in (1, 2):
+        (tmp_path / f"_manifests/{removed:08d}.json").unlink()
+    with pytest.raises(LedgerFolderError, match="another run published"):
+        write_ledger(ledger, SCORES[:1], number=number)
+    found = sorted(path.name for path in (tmp_path / "_manifests").iterdir())
+    assert found == ["00000003.json", "00000004.json"]
+    assert open_ledger(ledger).run_id == "run-4"
+
+
+def test_a_state_that_is_followed_at_once_stays_published(tmp_path):
+    ledger = str(tmp_path)
+    for number in (1, 3, 2):
+        write_ledger(ledger, SCORES, number=number)
+    assert [open_ledger(ledger, number=n).run_id for n in (1, 2, 3)] == [
+        "run-1",
+        "run-2",
+        "run-3",
+    ]

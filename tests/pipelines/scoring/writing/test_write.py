@@ -6,6 +6,7 @@ import pytest
 from helpers.carried_rows import columns_of, layout_of
 from helpers.scoring_runs import tiny_run
 
+from pipelines import open_ledger
 from pipelines.ledger.folder import LedgerFolderError, newest_manifest_number
 from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.config import Vanished
@@ -71,6 +72,28 @@ def test_the_same_rows_in_any_order_give_the_same_file(run, tmp_path):
         row.uri for row in rows(9)
     )
     assert (first.scored, first.new_failures) == (8, {"empty": 1})
+
+
+@pytest.mark.parametrize("late", [rows(9), rows(8), []])
+def test_a_late_attempt_with_other_rows_changes_no_file(run, tmp_path, late):
+    first = write_shard(rows(5), shard=0, shard_count=1, columns=NO_COLUMNS, run=run)
+    publish(first, run, 5)
+    path = tmp_path / "ledger" / first.file.path
+    data = path.read_bytes()
+    other = write_shard(late, shard=0, shard_count=1, columns=NO_COLUMNS, run=run)
+    assert other.file.path != first.file.path
+    assert path.read_bytes() == data
+    assert len(list(path.parent.glob("*.parquet"))) == 2
+    assert open_ledger(run.output).row_count == open_ledger(run.output).table().num_rows
+
+
+def test_an_attempt_with_the_same_rows_writes_nothing_again(run, tmp_path):
+    first = write_shard(rows(5), shard=0, shard_count=1, columns=NO_COLUMNS, run=run)
+    path = tmp_path / "ledger" / first.file.path
+    written = path.stat().st_mtime_ns, path.stat().st_ino
+    again = write_shard(rows(5), shard=0, shard_count=1, columns=NO_COLUMNS, run=run)
+    assert again.file == first.file
+    assert (path.stat().st_mtime_ns, path.stat().st_ino) == written
 
 
 def test_shards_depend_on_the_uri_alone_and_share_the_rows():
