@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 
-from pipelines.ledger.folder import LedgerFolderError
+from pipelines.ledger.errors import LedgerFolderError
 from pipelines.storage import StorageError, join, storage_for
 from schemas.delta.actions import DeltaLogError
 from schemas.delta.checkpoints import (
@@ -46,7 +46,7 @@ def read_commit(ledger: str, version: int) -> Commit:
         raise LedgerFolderError(f"cannot read {uri}: {error}") from error
 
 
-def read_state(ledger: str, version: int) -> TableState:
+def read_table_state(ledger: str, version: int) -> TableState:
     """Read the state of a ledger at a version.
 
     It is what the newest readable checkpoint up to there and the commits behind it add
@@ -90,24 +90,28 @@ def put_commit(ledger: str, version: int, commit: Commit) -> bool:
     return False
 
 
-def write_checkpoint(ledger: str, state: TableState) -> bool:
-    """Write the checkpoint of a state if one is due.
+def put_checkpoint(ledger: str, state: TableState) -> None:
+    """Write the checkpoint of a state, from which engines begin if it is the newest.
+
+    Raises:
+      StorageError: If it cannot be written.
+    """
+    uri = join(ledger, checkpoint_name(state.version))
+    storage_for(uri).write_if_absent(uri, to_checkpoint(state))
+    numbers = (checkpoint_version(name) for name in _names(ledger))
+    if not any(one is not None and one > state.version for one in numbers):
+        last = to_last_checkpoint(state.version, len(state.actions()))
+        storage_for(uri).write(join(ledger, LAST_NAME), last)
+
+
+def put_checkpoint_if_due(ledger: str, state: TableState) -> None:
+    """Write the checkpoint of a state after every tenth commit.
 
     It only makes reading quicker, so a store that refuses it stops nothing.
-
-    Returns:
-      Whether it was written.
     """
-    if not is_due(state.version):
-        return False
-    with contextlib.suppress(StorageError):
-        uri = join(ledger, checkpoint_name(state.version))
-        storage = storage_for(uri)
-        storage.write_if_absent(uri, to_checkpoint(state))
-        last = to_last_checkpoint(state.version, len(state.actions()))
-        storage.write(join(ledger, LAST_NAME), last)
-        return True
-    return False
+    if is_due(state.version):
+        with contextlib.suppress(StorageError):
+            put_checkpoint(ledger, state)
 
 
 def _is_in_place(version: int, names: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,13 +11,10 @@ import pyarrow.dataset as pa_dataset
 import pyarrow.fs as pa_fs
 
 from pipelines.ledger.arrow_files import LedgerFiles
-from pipelines.ledger.folder import (
-    LedgerFolderError,
-    newest_manifest_number,
-    read_ledger_file,
-    read_published,
-)
+from pipelines.ledger.errors import LedgerFolderError
+from pipelines.ledger.files import read_ledger_file
 from pipelines.ledger.schema_version import upgraded_schema
+from pipelines.ledger.states import newest_state, read_state, require_no_other_folder
 from pipelines.storage import NameRefused, resolve
 from schemas.manifest import Counts, LedgerFile, Manifest
 
@@ -27,11 +25,11 @@ class LedgerReader:
 
     Attributes:
       uri: The ledger's folder.
-      number: Of the state, counted from 1; every run that publishes adds one.
+      version: Of the state, counted from 0; every run that publishes adds one.
     """
 
     uri: str
-    number: int
+    version: int
     _manifest: Manifest
 
     @property
@@ -144,29 +142,36 @@ class LedgerReader:
         return self.table(columns).to_pandas()
 
 
-def open_ledger(uri: str, *, number: int | None = None) -> LedgerReader:
+def open_ledger(uri: str, *, version: int | None = None) -> LedgerReader:
     """Open a published state of a ledger.
 
     Args:
       uri: The ledger's folder, which `musiq score --output` named: a local path, gs://
-        or s3://.
-      number: Of an older state; the newest by default.
+        or s3://. `FOLDER@3` is its version 3.
+      version: Of an older state, in place of that; the newest by default.
 
     Raises:
-      LedgerFolderError: If there is no ledger, or no state of that number; one line.
+      LedgerFolderError: If there is no ledger, or no such version; one line.
       LedgerVersionError: If a newer program wrote it.
       StorageError: If the store does not answer.
     """
+    name, named_version = _divided(uri)
     try:
-        folder = resolve(uri, base=None)
+        folder = resolve(name, base=None)
     except NameRefused as error:
         raise LedgerFolderError(f"{uri!r} names no folder: {error}") from error
-    found = newest_manifest_number(folder) if number is None else number
-    if found < 1:
+    wanted = named_version if version is None else version
+    state = newest_state(folder) if wanted is None else read_state(folder, wanted)
+    if state is None:
+        require_no_other_folder(folder)
         raise LedgerFolderError(
-            f"{uri} has no published state; name a folder that `musiq score` has "
+            f"{name} has no published state; name a folder that `musiq score` has "
             "written to"
         )
-    return LedgerReader(
-        uri=folder, number=found, _manifest=read_published(folder, found)
-    )
+    return LedgerReader(uri=folder, version=state.version, _manifest=state.manifest)
+
+
+def _divided(uri: str) -> tuple[str, int | None]:
+    """Divide `FOLDER@VERSION`."""
+    named = re.fullmatch(r"(.+)@([0-9]{1,19})", uri, re.DOTALL)
+    return (named[1], int(named[2])) if named else (uri, None)

@@ -1,10 +1,10 @@
-"""What was asked of a run, as its manifest keeps it: enough to run it again."""
+"""What was asked of a run, as its commit keeps it: enough to run it again."""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.ledger.folder import newest_manifest_number, read_manifest
+from pipelines.ledger.states import newest_state
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.run import Run
 from pipelines.storage import resolve
@@ -38,8 +38,8 @@ def recall_asked(output: str) -> Mapping[str, Any]:
       MusiqError: If the ledger cannot be read, or does not say.
     """
     ledger = resolve(output, base=None)
-    number = newest_manifest_number(ledger)
-    asked = read_manifest(ledger, number).asked if number else {}
+    newest = newest_state(ledger)
+    asked = newest.manifest.asked if newest else {}
     if not asked:
         raise UsageError(
             "must be a .toml file, or a ledger whose last run has kept its settings"

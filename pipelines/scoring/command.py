@@ -9,7 +9,7 @@ import time
 
 from pipelines.engines.beam_options import asked_options, parse_beam_options
 from pipelines.engines.job import Endings, Job, Recovery
-from pipelines.ledger.folder import read_manifest
+from pipelines.ledger.states import is_published, read_state
 from pipelines.progress import show_progress
 from pipelines.scoring.config import Device, ScoringConfig, Vanished
 from pipelines.scoring.configure import job_facts, start_run
@@ -27,7 +27,6 @@ from pipelines.scoring.planning.failure_budget import FailureBudgetError
 from pipelines.scoring.planning.limits import remembered_flags
 from pipelines.scoring.run import Run
 from pipelines.scoring.writing.journal import drop_published_journal
-from pipelines.scoring.writing.publish import is_published
 from schemas.errors import MusiqError, UsageError
 from schemas.manifest import CountsError
 from schemas.programs.program import EngineArguments
@@ -70,7 +69,7 @@ def run(config: ScoringConfig, engine: EngineArguments) -> int:
     if not outcome.is_done:
         return outcome.exit_code
     try:
-        manifest = read_manifest(run.output, run.manifest_number)
+        manifest = read_state(run.output, run.version).manifest
     except MusiqError as error:
         return job.tell(error, _ENDINGS)
     summary = RunSummary.of(
@@ -109,7 +108,7 @@ def _recovery(run: Run) -> Recovery:
 
         Published files must not be written again.
         """
-        if is_published(run):
+        if is_published(run.output, run.version, run.id):
             drop_published_journal(run)
             return False
         if run.progress_folder:

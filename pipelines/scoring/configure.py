@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.engines.engine import JobFacts
-from pipelines.ledger.folder import newest_manifest_number, read_published
+from pipelines.ledger.states import newest_state, require_no_other_folder
 from pipelines.models.read import load_model
 from pipelines.scoring.allowed_buckets import buckets_of
 from pipelines.scoring.asked import asked_of
@@ -71,17 +71,18 @@ def start_run(
             allowed=[output, *buckets],
         )
         _require_apart(output, inputs)
-        number = newest_manifest_number(output)
-        published = read_published(output, number) if number else None
-        if published:
-            config = with_remembered(config, published.asked)
+        newest = newest_state(output)
+        if newest is None:
+            require_no_other_folder(output)
+        else:
+            config = with_remembered(config, newest.manifest.asked)
             if config.choice.is_subset:
-                require_own_ledger(config.choice, published, output)
+                require_own_ledger(config.choice, newest.manifest, output)
         run = Run(
             asked=config,
             id=f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
             started_at=started_at,
-            manifest_number=number + 1,
+            version=newest.next_version if newest else 0,
             output=output,
             inputs=inputs,
             models=read_models(config.model or (BUILT_IN,)),
@@ -90,8 +91,9 @@ def start_run(
         )
         if config.rescore:
             drop_journal(run)
-        if published:
-            run = dataclasses.replace(run, previous=previous_of(published, run))
+        if newest:
+            previous = previous_of(newest.manifest, run)
+            run = dataclasses.replace(run, previous=previous)
         _open_run_folder(run)
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -176,7 +178,9 @@ def _require_apart(output: str, inputs: Sequence[Input]) -> None:
                 f"--output {output} lies inside --input {one.uri}, so the next run "
                 "would list the ledger's own files; choose a folder beside it"
             )
-        if one.kind in MANIFESTS and one.uri.startswith(join(output, "runs/")):
+        ledger, runs = join(output, ""), join(output, "runs/")
+        is_own = one.uri == ledger or one.uri.startswith(runs)
+        if one.kind in MANIFESTS and is_own:
             raise UsageError(
                 f"--input {one.uri} is a part of --output {output}, so every run would "
                 "carry what the one before it wrote; choose another --output"

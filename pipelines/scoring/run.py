@@ -39,7 +39,7 @@ class Run:
       asked: What the user asked for.
       id: Name of the run; its rows lie in `runs/<id>`.
       started_at: When it was started, UTC.
-      manifest_number: The manifest that it will try to create.
+      version: Of the ledger's log, that it will try to commit.
       output: URI of the ledger's folder.
       inputs: What to score.
       models: Scoring models, in the order of the ledger's columns.
@@ -51,7 +51,7 @@ class Run:
     asked: ScoringConfig
     id: str
     started_at: datetime.datetime
-    manifest_number: int
+    version: int
     output: str
     inputs: tuple[Input, ...]
     models: tuple[ScoringModel, ...]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from pipelines.ledger.folder import LedgerFolderError
+from pipelines.ledger.errors import LedgerFolderError
 from pipelines.ledger.reader import LedgerReader
 from schemas.ledger import RESERVED_COLUMNS, Status, shard_of
 from schemas.manifest import LedgerFile
@@ -41,14 +41,14 @@ def verify_ledger(ledger: LedgerReader) -> list[str]:
     counts = ledger.counts
     if vanished != counts.vanished:
         problems.append(
-            f"{vanished} rows are marked as vanished, but the manifest says "
+            f"{vanished} rows are marked as vanished, but the commit says "
             f"{counts.vanished}"
         )
     if rows - counts.vanished != counts.listed:
         told = f" and {counts.vanished} vanished" if counts.vanished else ""
         problems.append(f"{rows} rows, but {counts.listed} inputs were listed{told}")
     if failures != ledger.failures:
-        problems.append("the failed rows are not those that the manifest counts")
+        problems.append("the failed rows are not those that the commit counts")
     return problems
 
 
@@ -62,7 +62,7 @@ def _problems_of(
         yield f"it has no column {', '.join(missing)}"
         return
     if table.num_rows != file.rows:
-        yield f"{table.num_rows} rows, but the manifest says {file.rows}"
+        yield f"{table.num_rows} rows, but the commit says {file.rows}"
     uris = table.column("uri").to_pylist()
     repeated = [uri for uri, count in Counter(uris).items() if count > 1]
     if repeated:
@@ -75,7 +75,7 @@ def _problems_of(
 
 
 def _wrong_scores(table: pa.Table, ledger: LedgerReader) -> Iterator[str]:
-    """Yield where scores contradict the row's status, or the manifest's models."""
+    """Yield where scores contradict the row's status, or the commit's models."""
     is_scored = [s == Status.SCORED for s in table.column("status").to_pylist()]
     has_reason = table.column("failure").is_valid().to_pylist()
     if any(s == r for s, r in zip(is_scored, has_reason, strict=True)):

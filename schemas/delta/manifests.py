@@ -38,6 +38,10 @@ FACTS_VERSION = 1
 _SHARD, _DIGEST = "musiq_shard", "musiq_sha256"
 
 
+class ForeignCommitError(DeltaLogError):
+    """A commit of another program that changed the table."""
+
+
 def commit_of(
     manifest: Manifest,
     *,
@@ -103,13 +107,14 @@ def manifest_of(commit: Commit, state: TableState) -> Manifest:
       state: The state that it led to.
 
     Raises:
-      DeltaLogError: If another program made it, or a newer one.
+      ForeignCommitError: If another program made it.
+      DeltaLogError: If a newer one made it, or it is damaged.
       ManifestError: If it does not add up.
     """
     facts = commit.info.get(FACTS)
     if not isinstance(facts, dict):
         told = commit.info.get("engineInfo") or commit.info.get("operation") or "it"
-        raise DeltaLogError(
+        raise ForeignCommitError(
             f"another program made this commit ({told}), and it does not say what "
             "`musiq score` needs to know"
         )
@@ -126,6 +131,12 @@ def manifest_of(commit: Commit, state: TableState) -> Manifest:
     except PlainError as error:
         raise DeltaLogError(f"damaged facts: {error}") from error
     return dataclasses.replace(manifest, files=tuple(files))
+
+
+def run_of(commit: Commit) -> str | None:
+    """Return the run that made a commit, None if another program did."""
+    facts = commit.info.get(FACTS)
+    return facts.get("run_id") if isinstance(facts, dict) else None
 
 
 def _changed_table(

@@ -3,12 +3,14 @@
 import datetime
 import hashlib
 import io
+import json
 from collections import defaultdict
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.ledger.states import publish_state
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.configure import read_models
 from pipelines.scoring.image_ref import with_object
@@ -17,7 +19,7 @@ from pipelines.scoring.run import Run
 from pipelines.scoring.writing.write import shard_count_for
 from pipelines.storage import storage_for
 from schemas.ledger import LedgerModel, LedgerRow, Score, rows_to_table, shard_of
-from schemas.manifest import Counts, LedgerFile, Manifest, manifest_name
+from schemas.manifest import Counts, LedgerFile, Manifest
 
 _LINKS_PER_FOLDER = 1000
 _RUN_ID = "20260101T000000Z-00000000"
@@ -54,7 +56,7 @@ def write_ledger(ledger: Path, uris: list[str], model_file: Path) -> None:
         asked=config,
         id=_RUN_ID,
         started_at=_STARTED_AT,
-        manifest_number=1,
+        version=0,
         output=str(ledger),
         inputs=(Input(number=0, uri="list.parquet", kind=InputKind.PARQUET),),
         models=models,
@@ -86,9 +88,9 @@ def write_ledger(ledger: Path, uris: list[str], model_file: Path) -> None:
         versions={},
         score_quantiles={},
     )
-    path = ledger / manifest_name(1)
-    path.parent.mkdir()
-    path.write_bytes(manifest.to_json())
+    schema = pq.read_schema(ledger / files[0].path)
+    rows = {file.path: json.dumps({"numRecords": file.rows}) for file in files}
+    publish_state(str(ledger), 0, manifest, schema=schema, stats=rows)
 
 
 def _write_shard(

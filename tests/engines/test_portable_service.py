@@ -97,4 +97,4 @@ def test_a_failures_cause_comes_back_in_one_line(folder, service, file_count):
     )
     assert outcome.code == 1
     assert "fails its self-test: picture 'noise' scores" in outcome.error
-    assert not (folder / "failed" / "_manifests").exists()
+    assert not (folder / "failed" / "_delta_log").exists()

@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.fault_proxy import CUT, FLIPPED, LOST, RESET, SHORT, running_proxy
 from helpers.one_ledger import require_same_rows, write_inputs
-from helpers.run_musiq import ROOT, run_here
+from helpers.run_musiq import ROOT, facts_of, run_here
 from helpers.worker_twin import __file__ as twin
 
 from pipelines.storage import storage_for
+from schemas.delta.commits import commit_name
 
 PYTHON = ROOT / ".venv-worker" / "bin" / "python"
 FAULTS = (429, 500, 503, RESET, LOST, SHORT, CUT, FLIPPED)
@@ -50,7 +51,7 @@ def rows_of(ledger: str) -> tuple[dict, pa.Table]:
         with storage_for(ledger).open_read(f"{ledger}/{name}") as file:
             return file.read()
 
-    manifest = json.loads(read("_manifests/00000001.json"))
+    manifest = facts_of(read(commit_name(0)))
     files = [read(file["path"]) for file in manifest["files"]]
     return manifest, pa.concat_tables([pq.read_table(io.BytesIO(f)) for f in files])
 

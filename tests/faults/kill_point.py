@@ -13,7 +13,7 @@ from pipelines.storage.local import LocalStorage
 
 _VARIABLE = "KILL_POINT"
 
-Step = Literal["run.json", "journal", "shard", "manifest", "journal-deletion"]
+Step = Literal["run.json", "journal", "shard", "commit", "journal-deletion"]
 Moment = Literal["before", "amid", "after"]
 
 
@@ -38,7 +38,7 @@ class KillPoint:
     def is_after_publication(self) -> bool:
         """Whether a reader sees the run's rows by then."""
         return self.step == "journal-deletion" or (
-            (self.step, self.moment) == ("manifest", "after")
+            (self.step, self.moment) == ("commit", "after")
         )
 
     def to_environment(self) -> dict[str, str]:
@@ -92,7 +92,7 @@ def _step_of(uri: str, *, is_deletion: bool) -> Step | None:
         return None
     if uri.endswith("/run.json"):
         return "run.json"
-    return "manifest" if "/_manifests/" in uri else "shard"
+    return "commit" if "/_delta_log/" in uri else "shard"
 
 
 def _cut_short(kill: Callable[[], None]) -> set[str]:

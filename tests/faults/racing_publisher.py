@@ -4,12 +4,16 @@ import json
 import sys
 from pathlib import Path
 
-from pipelines.ledger.folder import LedgerFolderError, publish_manifest
+from pipelines.ledger.errors import LedgerFolderError
+from pipelines.ledger.states import publish_state
+from schemas.ledger import ledger_schema
 from schemas.manifest import Counts, Manifest
+
+SCHEMA = ledger_schema((), ())
 
 
 def publish_in_each(folder: Path, run_id: str, rounds: int) -> list[str]:
-    """Race for the first manifest of every ledger; return "won" or why not."""
+    """Race for the first version of every ledger; return "won" or why not."""
     manifest = Manifest(
         run_id=run_id,
         created_at="2026-01-02T00:00:00+00:00",
@@ -26,7 +30,9 @@ def publish_in_each(folder: Path, run_id: str, rounds: int) -> list[str]:
     for number in range(rounds):
         wait_for_other(folder / f"ready-{number}", run_id)
         try:
-            publish_manifest(str(folder / f"ledger-{number}"), 1, manifest)
+            publish_state(
+                str(folder / f"ledger-{number}"), 0, manifest, schema=SCHEMA, stats={}
+            )
             told.append("won")
         except LedgerFolderError as error:
             told.append(str(error))

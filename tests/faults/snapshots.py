@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 from helpers.run_musiq import run_here
 
-from pipelines.ledger.folder import newest_manifest_number
+from pipelines.ledger.log import newest_version
 from pipelines.ledger.reader import open_ledger
 from pipelines.verifying.verify_ledger import verify_ledger
 
@@ -34,10 +34,10 @@ def read_snapshot(ledger: Path | str) -> Snapshot | None:
     Raises:
       LedgerFolderError: If a file is missing or damaged.
     """
-    number = newest_manifest_number(str(ledger))
-    if number == 0:
+    version = newest_version(str(ledger))
+    if version < 0:
         return None
-    reader = open_ledger(str(ledger), number=number)
+    reader = open_ledger(str(ledger), version=version)
     assert verify_ledger(reader) == []
     [model] = reader.models
     scores = f"musiq_{model}"

@@ -10,7 +10,7 @@ from faults.snapshots import (
     concurrent_reader,
     require_published,
 )
-from helpers.run_musiq import manifest_of, run_here
+from helpers.run_musiq import commits_of, manifest_of, run_here
 
 pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("nothing_left_here")]
 
@@ -22,7 +22,7 @@ EVERY_POINT = [
         for nth in (1, 3)
         for moment in ("before", "amid", "after")
     ),
-    *(KillPoint(moment, "manifest") for moment in ("before", "amid", "after")),
+    *(KillPoint(moment, "commit") for moment in ("before", "amid", "after")),
     *(
         KillPoint(moment, "journal-deletion", nth)
         for nth in (1, 5)
@@ -40,8 +40,8 @@ WORKER_POINTS = [
 QUICK_POINTS = [
     KillPoint("amid", "journal", 3),
     KillPoint("after", "shard", 3),
-    KillPoint("before", "manifest"),
-    KillPoint("after", "manifest"),
+    KillPoint("before", "commit"),
+    KillPoint("after", "commit"),
     KillPoint("after", "journal-deletion", 1),
 ]
 
@@ -58,7 +58,7 @@ def test_a_killed_job_leaves_a_whole_ledger_and_goes_on(
             *arguments, module="faults.dying_launcher", env=point.to_environment()
         )
         assert job.end().code == -9, "the job never reached the point"
-        is_published = len(list((ledger / "_manifests").glob("*.json"))) == 2
+        is_published = len(commits_of(ledger)) == 2
         assert is_published == point.is_after_publication
         expected = work.few_rows if is_published else work.old
         require_published(ledger, expected)

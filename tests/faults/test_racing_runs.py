@@ -5,7 +5,7 @@ import json
 import pytest
 from faults.seeds import IS_QUICK, seeds
 from faults.snapshots import concurrent_reader, require_published
-from helpers.run_musiq import manifest_of
+from helpers.run_musiq import commits_of, facts_of, manifest_of
 
 pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("nothing_left_here")]
 
@@ -30,7 +30,7 @@ def test_of_two_publications_exactly_one_succeeds(tmp_path, start_job):
         assert "another run published" in said[loser]
         assert "Run again" in said[loser]
         assert manifest_of(ledger)["run_id"] == winner
-        assert len(list((ledger / "_manifests").iterdir())) == 1
+        assert len(commits_of(ledger)) == 1
 
 
 @pytest.mark.parametrize("seed", seeds(full=5, quick=1))
@@ -43,9 +43,9 @@ def test_two_jobs_on_one_ledger_publish_one_after_the_other_or_fail(
         arguments = work.arguments(work.few, ledger, workers=1)
         jobs = [start_job(*arguments) for _ in range(2)]
         ended = [job.end() for job in jobs]
-    manifests = sorted((ledger / "_manifests").iterdir())
-    assert len(manifests) - 1 == [end.code for end in ended].count(0) >= 1
-    runs = [json.loads(manifest.read_text())["run_id"] for manifest in manifests]
+    commits = commits_of(ledger)
+    assert len(commits) - 1 == [end.code for end in ended].count(0) >= 1
+    runs = [facts_of(commit.read_bytes())["run_id"] for commit in commits]
     assert len(set(runs)) == len(runs)
     for end in ended:
         assert "Traceback" not in end.err

@@ -8,7 +8,6 @@ import collections
 import contextlib
 import dataclasses
 import io
-import json
 import threading
 from collections.abc import Callable, Iterator
 
@@ -30,7 +29,7 @@ from helpers.fault_proxy import (
 )
 from helpers.local_server import LocalStore, environment
 from helpers.make_images import encoded, noise
-from helpers.run_musiq import Outcome, run_here, run_musiq
+from helpers.run_musiq import Outcome, facts_of, run_here, run_musiq
 from helpers.tiny_models import tiny_model_file
 
 from pipelines.scoring.reading.forbidden_run import FORBIDDEN_IMAGES, ForbiddenRun
@@ -43,6 +42,7 @@ from pipelines.storage.buckets.amazon_s3 import AmazonS3Storage
 from pipelines.storage.buckets.google_cloud import GoogleCloudStorage
 from pipelines.storage.retries import RetryPolicy
 from pipelines.storage.stores import use_store
+from schemas.delta.commits import commit_name
 from schemas.failures import Failure
 
 pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("no_child_left")]
@@ -89,7 +89,7 @@ class Faulty:
             with self.direct.open_read(f"{self.bucket}/{ledger}/{name}") as file:
                 return file.read()
 
-        files = json.loads(read("_manifests/00000001.json"))["files"]
+        files = facts_of(read(commit_name(0)))["files"]
         tables = [pq.read_table(io.BytesIO(read(file["path"]))) for file in files]
         return {row["key"]: row for table in tables for row in table.to_pylist()}
 
@@ -288,7 +288,7 @@ def test_a_store_that_goes_down_for_good_fails_the_run_in_one_line(
     assert line.startswith("musiq score: error: cannot read ")
     assert "the store counts as down" in line
     assert "Traceback" not in outcome.err
-    assert store.direct.stat(f"{store.bucket}/down/_manifests/00000001.json") is None
+    assert store.direct.stat(f"{store.bucket}/down/{commit_name(0)}") is None
     asked = [n for n in reads_by_image(store.proxy).values() if n > 1]
     assert len(asked) <= 16  # not every image; a few may be read ahead
 

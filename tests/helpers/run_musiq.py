@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.cli import main
+from pipelines.ledger.states import newest_state
+from schemas.plain import to_plain
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,14 +60,28 @@ def run_here(*arguments: object) -> Outcome:
     return Outcome(code, out.getvalue(), err.getvalue())
 
 
+def commits_of(ledger: Path) -> list[Path]:
+    """The commits of a ledger's log, in order; none of a folder without a log."""
+    return sorted((ledger / "_delta_log").glob("*.json"))
+
+
+def facts_of(commit: bytes) -> dict:
+    """What a commit says, and the files that it adds."""
+    lines = [json.loads(line) for line in commit.splitlines()]
+    [info] = [line["commitInfo"] for line in lines if "commitInfo" in line]
+    added = [line["add"] for line in lines if "add" in line]
+    return info["musiq"] | {"files": added}
+
+
 def manifest_of(ledger: Path) -> dict:
-    """The newest manifest."""
-    newest = max((ledger / "_manifests").iterdir())
-    return json.loads(newest.read_text())
+    """What the newest state says."""
+    state = newest_state(str(ledger))
+    assert state is not None, "nothing was published"
+    return to_plain(state.manifest)
 
 
 def table_of(ledger: Path) -> pa.Table:
-    """All rows that the newest manifest names."""
+    """All rows of the newest state."""
     files = manifest_of(ledger)["files"]
     return pa.concat_tables([pq.read_table(ledger / file["path"]) for file in files])
 

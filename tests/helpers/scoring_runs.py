@@ -25,7 +25,7 @@ def tiny_run(output: str | Path = "/ledger", **changes: Any) -> Run:
         "asked": ScoringConfig(input=("/photos/",), output=str(output), **asked),
         "id": "run",
         "started_at": datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
-        "manifest_number": 1,
+        "version": 0,
         "output": str(output),
         "inputs": (Input(number=0, uri="/photos/", kind=InputKind.FOLDER),),
         "models": (

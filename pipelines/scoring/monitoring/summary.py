@@ -11,7 +11,7 @@ from rich.text import Text
 
 from pipelines.scoring.monitoring.counters import COMPILATIONS, COMPUTED_TOKENS, TOKENS
 from pipelines.scoring.run import Run
-from schemas.manifest import Manifest, manifest_name
+from schemas.manifest import Manifest
 from schemas.text import printable
 
 _SHOWN_QUANTILES = {"0.05": "5 %", "0.5": "median", "0.95": "95 %"}
@@ -24,14 +24,14 @@ class RunSummary:
 
     Attributes:
       ledger: The ledger's folder.
-      manifest_path: The manifest that the run published, below the ledger's folder.
+      version: Of the ledger, that the run published.
       manifest: What it says.
       seconds: Wall time of the job.
       counters: The job's counters by name.
     """
 
     ledger: str
-    manifest_path: str
+    version: int
     manifest: Manifest
     seconds: float
     counters: dict[str, int]
@@ -48,7 +48,7 @@ class RunSummary:
         """Return the summary of a run that published `manifest`."""
         return cls(
             ledger=run.output,
-            manifest_path=manifest_name(run.manifest_number),
+            version=run.version,
             manifest=manifest,
             seconds=seconds,
             counters=counters,
@@ -63,7 +63,7 @@ class RunSummary:
         """Return what `--json` prints."""
         return {
             "ledger": self.ledger,
-            "manifest": self.manifest_path,
+            "version": self.version,
             "run_id": self.manifest.run_id,
             "counts": dataclasses.asdict(self.manifest.counts),
             "left_out": [dataclasses.asdict(one) for one in self.manifest.left_out],
@@ -114,7 +114,7 @@ def print_summary(summary: RunSummary) -> None:
         add(f"musiq_{name}", ", ".join(shown) or "no scores")
     seconds = f"{summary.seconds:.1f} s, {summary.images_per_second:.2f} images/s"
     add("time", seconds)
-    add("ledger", f"{summary.ledger} ({summary.manifest_path})")
+    add("ledger", f"{summary.ledger} (version {summary.version})")
     console = Console()
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH

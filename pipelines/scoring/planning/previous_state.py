@@ -7,7 +7,8 @@ import functools
 import numpy as np
 import pyarrow as pa
 
-from pipelines.ledger.folder import LedgerFolderError, read_ledger_file
+from pipelines.ledger.errors import LedgerFolderError
+from pipelines.ledger.files import read_ledger_file
 from schemas.ledger import ledger_schema, shard_of
 from schemas.manifest import LedgerFile
 

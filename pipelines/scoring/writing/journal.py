@@ -17,7 +17,8 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.ledger.folder import LedgerFolderError, read_upgraded
+from pipelines.ledger.errors import LedgerFolderError
+from pipelines.ledger.files import read_upgraded
 from pipelines.scoring.planning.failure_budget import FailureBudgetError
 from pipelines.scoring.planning.first_images import first_images_of
 from pipelines.scoring.planning.plan import JournalEntry

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.ledger.folder import LedgerFolderError, read_ledger_file
+from pipelines.ledger.errors import LedgerFolderError
+from pipelines.ledger.files import read_ledger_file
 from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.planning.plan import KeptRow
 from pipelines.scoring.planning.previous_state import previous_files

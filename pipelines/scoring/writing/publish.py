@@ -1,14 +1,10 @@
-"""Publish: check that every input has its row, then write the manifest, last."""
+"""Publish: check that every input has its row, then commit, last."""
 
 import importlib.metadata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from pipelines.ledger.folder import (
-    newest_manifest_number,
-    publish_manifest,
-    read_manifest,
-)
+from pipelines.ledger.states import publish_state
 from pipelines.scoring.asked import asked_of
 from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.listing import ListingCounts, require_whole_listing
@@ -19,6 +15,7 @@ from pipelines.scoring.run import Run
 from pipelines.scoring.writing.journal import drop_published_journal
 from pipelines.scoring.writing.score_quantiles import score_quantiles
 from pipelines.scoring.writing.write import ShardSummary, shard_count_for
+from schemas.ledger import ledger_schema
 from schemas.manifest import Counts, CountsError, Manifest
 
 _VERSIONED_PACKAGES = (
@@ -52,14 +49,6 @@ def require_marked_rows(planned: PlanCounts, vanished: int, run: Run) -> None:
         )
 
 
-def is_published(run: Run) -> bool:
-    """Whether this very run has published its manifest already."""
-    if newest_manifest_number(run.output) < run.manifest_number:
-        return False
-    manifest = read_manifest(run.output, run.manifest_number)
-    return manifest.run_id == run.id
-
-
 def publish_run(
     summaries: Sequence[ShardSummary],
     *,
@@ -82,7 +71,7 @@ def publish_run(
       run: The run.
 
     Returns:
-      The published manifest.
+      What was published.
 
     Raises:
       ManifestError: If the counts do not add up; nothing is published then.
@@ -110,7 +99,13 @@ def publish_run(
         left_out=sum(one.count for one in listing.left_out),
     )
     manifest = _manifest_of(run, counts, summaries, listing, columns, rows)
-    publish_manifest(run.output, run.manifest_number, manifest)
+    publish_state(
+        run.output,
+        run.version,
+        manifest,
+        schema=ledger_schema(columns.fields, run.ledger_models),
+        stats={summary.file.path: summary.stats for summary in summaries},
+    )
     drop_published_journal(run)
     return manifest
 

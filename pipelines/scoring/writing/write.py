@@ -16,10 +16,12 @@ from pipelines.scoring.run import Run
 from pipelines.scoring.writing.kept_rows import read_kept_rows
 from pipelines.scoring.writing.score_quantiles import ScoreSample, sample_scores
 from pipelines.storage import join, storage_for
+from schemas.delta.stats import file_stats
 from schemas.ledger import LedgerRow, Status, rows_to_table
 from schemas.manifest import LedgerFile
 
 _NAMED_DIGITS = 16
+_IN_STATS = ("uri", "status", "tokens")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,7 @@ class ShardSummary:
       unpublished_failures: Failed rows among those, by failure class.
       failures: All failed rows of the shard by failure class.
       samples: All scores of each model, thinned out evenly if there are many.
+      stats: What the commit says of the file's rows.
     """
 
     file: LedgerFile
@@ -49,6 +52,7 @@ class ShardSummary:
     unpublished_failures: dict[str, int]
     failures: dict[str, int]
     samples: dict[str, ScoreSample]
+    stats: str
 
 
 def shard_count_for(rows: int, rows_per_shard: int) -> int:
@@ -129,6 +133,7 @@ def write_shard(
             model.name: sample_scores(table.column(model.column).drop_null().to_numpy())
             for model in run.ledger_models
         },
+        stats=file_stats(table, [*_IN_STATS, *(m.column for m in run.ledger_models)]),
     )
 
 

@@ -1,7 +1,7 @@
 """What a runner raises is traced back to the one line that users can act on."""
 
 from pipelines.engines.causes import KnownCause, is_interrupt, known_cause
-from pipelines.ledger.folder import LedgerFolderError
+from pipelines.ledger.errors import LedgerFolderError
 from pipelines.storage import StorageError
 from schemas.manifest import CountsError
 

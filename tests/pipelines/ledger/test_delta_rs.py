@@ -5,14 +5,13 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from helpers.delta_ledger import commit_newest
 from helpers.make_images import encoded, noise, write_images
 from helpers.run_musiq import rows_by_key, run_here, table_of
 from helpers.tiny_models import TINY, tiny_model_file
 from helpers.whole_runs import models_loaded_once
 from helpers.written_ledger import write_ledger
 
-from pipelines.ledger.log import put_commit, read_state, write_checkpoint
+from pipelines.ledger.log import put_checkpoint_if_due, put_commit, read_table_state
 from schemas.delta.actions import AddFile, Metadata
 from schemas.delta.columns import protocol_for, schema_string, stored_field
 from schemas.delta.commits import Commit, commit_name
@@ -53,7 +52,6 @@ def history(tmp_path_factory):
             *("--model", f"tiny={first}", *arguments),
         )
         assert outcome.code == 0, outcome.err
-        commit_newest(ledger)
         states.append(own_rows(ledger))
 
     with models_loaded_once():
@@ -97,7 +95,7 @@ def test_the_history_tells_the_counts_of_every_run(history):
 def test_only_the_files_of_the_newest_state_are_in_it(history):
     ledger, _ = history
     table = deltalake.DeltaTable(str(ledger))
-    state = read_state(str(ledger), table.version())
+    state = read_table_state(str(ledger), table.version())
     assert {uri.removeprefix(f"{ledger}/") for uri in table.file_uris()} == {
         *state.files
     }
@@ -113,16 +111,15 @@ def test_a_vacuum_of_delta_rs_spares_the_newest_state(history):
     found = table.vacuum(
         retention_hours=0, dry_run=True, enforce_retention_duration=False
     )
-    needed = {file for file in read_state(str(ledger), 3).files}
+    needed = {file for file in read_table_state(str(ledger), 3).files}
     assert found
     assert not needed & set(found)
     assert delta_rows(ledger) == states[-1]
 
 
 def test_a_ledger_a_fortnight_old_is_read_from_its_checkpoint(tmp_path):
-    for number in range(1, 14):
-        write_ledger(str(tmp_path), [0.5] * number, number)
-        commit_newest(tmp_path)
+    for version in range(13):
+        write_ledger(str(tmp_path), [0.5] * (version + 1), version)
     for version in range(10):
         (tmp_path / commit_name(version)).unlink()
     for version in (10, 12):
@@ -196,7 +193,7 @@ def test_a_checkpoint_of_a_table_with_local_times_is_read(tmp_path):
         commit = Commit(info={"timestamp": version}, actions=first)
         assert put_commit(str(tmp_path), version, commit)
         state = after(state, commit)
-        write_checkpoint(str(tmp_path), state)
+        put_checkpoint_if_due(str(tmp_path), state)
     for version in range(11):
         (tmp_path / commit_name(version)).unlink()
     assert read(deltalake.DeltaTable(str(tmp_path))).num_rows == 1

@@ -12,7 +12,7 @@ from helpers.written_ledger import write_ledger
 
 import pipelines
 from pipelines import open_ledger
-from pipelines.ledger.folder import LedgerFolderError
+from pipelines.ledger.errors import LedgerFolderError
 from pipelines.storage import StorageError
 from schemas.errors import MusiqError
 
@@ -30,7 +30,7 @@ def folder(request, tmp_path):
         uri, env = f"{store.uri}/{tmp_path.name}/ledger", store.env
     with environment(env):
         write_ledger(uri, SCORES[:2])
-        write_ledger(uri, SCORES, number=2)
+        write_ledger(uri, SCORES, version=1)
         yield uri
 
 
@@ -42,7 +42,7 @@ def local(tmp_path):
 
 def test_the_newest_state_is_read_alike_from_every_store(folder):
     ledger = open_ledger(folder)
-    assert (ledger.number, ledger.run_id, ledger.row_count) == (2, "run-2", 5)
+    assert (ledger.version, ledger.run_id, ledger.row_count) == (1, "run-1", 5)
     assert (ledger.counts.scored, ledger.failures) == (4, {"empty": 1})
     table = ledger.table(columns=["musiq_tiny", "key"])
     assert table.column_names == ["musiq_tiny", "key"]
@@ -60,10 +60,18 @@ def test_a_dataset_answers_queries_and_may_be_asked_again(folder):
     assert dataset.count_rows() == 5
 
 
-def test_an_older_state_is_read_by_its_number(local):
-    write_ledger(str(local), SCORES[:1], number=2)
+def test_an_older_state_is_read_by_its_version(local):
+    write_ledger(str(local), SCORES[:1], version=1)
     assert open_ledger(str(local)).row_count == 1
-    assert open_ledger(str(local), number=1).row_count == 5
+    assert open_ledger(str(local), version=0).row_count == 5
+    assert open_ledger(f"{local}@0").row_count == 5
+    assert open_ledger(f"{local}@1").uri == str(local)
+
+
+def test_a_folder_whose_name_looks_like_a_version_is_named_with_a_slash(tmp_path):
+    write_ledger(str(tmp_path / "night@7"), SCORES)
+    assert open_ledger(f"{tmp_path}/night@7/").row_count == 5
+    assert open_ledger(f"{tmp_path}/night@7/@0").row_count == 5
 
 
 def test_facts_of_the_run_stand_beside_the_rows(local):
@@ -77,19 +85,21 @@ def test_facts_of_the_run_stand_beside_the_rows(local):
 
 
 @pytest.mark.parametrize(
-    ("uri", "number", "message"),
+    ("uri", "version", "message"),
     [
         ("{}/none", None, "has no published state; name a folder that `musiq score`"),
-        ("{}", 7, "cannot read {}/_manifests/00000007.json"),
-        ("{}", 0, "has no published state"),
-        ("{}/runs", None, "is not a ledger: it holds 'run-1/0.parquet'"),
+        ("{}", 7, "{} has no version 7; it has 0 to 0"),
+        ("{}@7", None, "{} has no version 7; it has 0 to 0"),
+        ("{}", -1, "{} has no version -1; it has 0 to 0"),
+        ("{}/none@1", None, "{}/none has no version 1; it has none yet"),
+        ("{}/runs", None, "is not a ledger: it holds 'run-0/0.parquet'"),
         ("ftp://x/y", None, "'ftp://x/y' names no folder: "),
         ("", None, "'' names no folder: "),
     ],
 )
-def test_what_is_no_ledger_is_told_in_one_line(local, uri, number, message):
+def test_what_is_no_ledger_is_told_in_one_line(local, uri, version, message):
     with pytest.raises(LedgerFolderError) as told:
-        open_ledger(uri.format(local), number=number)
+        open_ledger(uri.format(local), version=version)
     assert message.format(local) in str(told.value)
     assert "\n" not in str(told.value)
     assert isinstance(told.value, MusiqError)
@@ -108,7 +118,7 @@ def test_a_changed_or_missing_file_is_never_read_as_rows(local):
     path = local / ledger.files()[0].path
     data = path.read_bytes()
     path.write_bytes(data[:50] + bytes([data[50] ^ 1]) + data[51:])
-    with pytest.raises(LedgerFolderError, match="is not what its manifest says"):
+    with pytest.raises(LedgerFolderError, match="is not what its commit says"):
         ledger.table()
     path.write_bytes(data + b"x")
     with pytest.raises(OSError, match="is not what was published"):
@@ -138,28 +148,3 @@ def test_importing_the_package_is_light_and_knows_its_names():
     assert all(getattr(pipelines, name) for name in pipelines.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'open_leger'"):
         _ = pipelines.open_leger
-
-
-@pytest.mark.parametrize("number", [1, 2])
-def test_a_slow_run_never_publishes_a_number_that_was_removed(tmp_path, number):
-    ledger = str(tmp_path)
-    for later in (1, 2, 3, 4):
-        write_ledger(ledger, SCORES, number=later)
-    for removed in (1, 2):
-        (tmp_path / f"_manifests/{removed:08d}.json").unlink()
-    with pytest.raises(LedgerFolderError, match="another run published"):
-        write_ledger(ledger, SCORES[:1], number=number)
-    found = sorted(path.name for path in (tmp_path / "_manifests").iterdir())
-    assert found == ["00000003.json", "00000004.json"]
-    assert open_ledger(ledger).run_id == "run-4"
-
-
-def test_a_state_that_is_followed_at_once_stays_published(tmp_path):
-    ledger = str(tmp_path)
-    for number in (1, 3, 2):
-        write_ledger(ledger, SCORES, number=number)
-    assert [open_ledger(ledger, number=n).run_id for n in (1, 2, 3)] == [
-        "run-1",
-        "run-2",
-        "run-3",
-    ]

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import shutil
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from helpers.run_musiq import ROOT, manifest_of, rows_by_key, run_here
 from helpers.scoring_runs import tiny_run
 
 from pipelines import open_ledger
-from pipelines.ledger.folder import LedgerFolderError
+from pipelines.ledger.errors import LedgerFolderError
 from pipelines.ledger.schema_version import LedgerVersionError
 from pipelines.scoring.carried.columns import unite_layouts
 from pipelines.scoring.carried.layout import FoundLayout, Layout
@@ -97,10 +98,12 @@ def test_a_dataset_of_an_older_ledger_has_the_same_columns_and_rows(ledger):
     assert reader.table(columns).column_names == columns
 
 
-def test_an_older_ledger_is_whole_and_can_be_cleaned(ledger):
+def test_an_older_ledger_is_whole_but_has_no_log_to_clean(ledger):
     verified = run_here("verify", "--ledger", ledger)
     assert (verified.code, verified.err) == (0, "")
-    assert run_here("clean", "--ledger", ledger, "--dry_run").code == 0
+    cleaned = run_here("clean", "--ledger", ledger, "--dry_run")
+    assert cleaned.code == 2
+    assert "run `musiq score` into it once, which begins one" in cleaned.error
 
 
 def run_after(ledger, version):
@@ -171,6 +174,16 @@ def test_the_next_run_brings_a_ledger_up_to_date(ledger, version, tmp_path):
     assert after[KEYS[0]]["vanished"]
     assert after[KEYS[1]]["musiq_micro"] == before[KEYS[1]]["musiq_micro"]
     assert run_here("verify", "--ledger", ledger).code == 0
+    assert open_ledger(str(ledger)).version == 0
+    grow_old(ledger)
+    assert run_here("clean", "--ledger", ledger).code == 0
+    assert not (ledger / "_manifests").exists()
+    assert rows_by_key(ledger) == after
+
+
+def grow_old(ledger) -> None:
+    for path in ledger.rglob("*"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
 
 
 def forge(ledger, *, metadata=None, data: bytes | None = None) -> str:
@@ -224,7 +237,7 @@ def test_a_newer_ledger_is_refused_by_every_program(tmp_path, commands):
     for line, code in commands(ledger):
         assert line.endswith(f"{path} {NEWER}")
         assert code == 2
-    assert len(list((ledger / "_manifests").iterdir())) == 1
+    assert not (ledger / "_delta_log").exists()
 
 
 @pytest.mark.parametrize("metadata", [{}, {"pandas": "{}"}, {VERSION_KEY: b"two"}])

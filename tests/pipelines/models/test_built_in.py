@@ -1,10 +1,8 @@
-import json
-
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from helpers.make_images import photo_like
-from helpers.run_musiq import run_musiq
+from helpers.run_musiq import manifest_of, run_musiq
 from PIL import Image, ImageFilter
 
 from musiq_core.images.patches import extract_patches
@@ -76,7 +74,7 @@ def test_photos_are_scored_without_naming_a_model(tmp_path):
     result = run_musiq("score", "--input", folder, "--output", ledger)
     assert result.code == 0, result.err
     assert "the built-in one scores" in result.err
-    manifest = json.loads((ledger / "_manifests" / "00000001.json").read_text())
+    manifest = manifest_of(ledger)
     assert manifest["models"]["builtin"]["uri"] == BUILT_IN
     (file,) = manifest["files"]
     row = pq.read_table(ledger / file["path"]).to_pylist()[0]

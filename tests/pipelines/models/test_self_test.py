@@ -60,7 +60,7 @@ def test_a_model_that_fails_its_self_test_stops_the_run_before_the_first_image(
         f"musiq score: error: model file {wrong} fails its self-test: picture 'noise' "
     )
     assert "Traceback" not in outcome.err
-    assert not (tmp_path / "ledger" / "_manifests").exists()
+    assert not (tmp_path / "ledger" / "_delta_log").exists()
     assert not list((tmp_path / "ledger").rglob("*.parquet"))
 
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from helpers.make_images import encoded, noise, write_images
 from helpers.make_shards import small_images, tar_of
-from helpers.run_musiq import manifest_of, rows_by_key, run_here
+from helpers.run_musiq import commits_of, manifest_of, rows_by_key, run_here
 from helpers.tiny_models import tiny_model_file
 
 pytestmark = pytest.mark.usefixtures("models_loaded_once")
@@ -30,7 +30,7 @@ def score(tmp_path):
 
 
 def states(tmp_path) -> int:
-    return len(os.listdir(tmp_path / "ledger" / "_manifests"))
+    return len(commits_of(tmp_path / "ledger"))
 
 
 def test_a_ledger_does_not_shrink_by_mistake_and_remembers_what_it_may(score, tmp_path):

@@ -66,7 +66,7 @@ def test_a_job_that_always_loses_inputs_publishes_nothing(score, tmp_path, monke
     assert outcome.err.splitlines()[-1].startswith(
         "musiq score: error: the counts do not add up, so nothing was published"
     )
-    assert not (tmp_path / "ledger" / "_manifests").exists()
+    assert not (tmp_path / "ledger" / "_delta_log").exists()
 
 
 def test_what_takes_long_to_hand_to_a_worker_arrives_whole():

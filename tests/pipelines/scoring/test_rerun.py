@@ -10,7 +10,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 from helpers.make_images import encoded, noise, write_images
-from helpers.run_musiq import ROOT, manifest_of, rows_by_key, run_here
+from helpers.run_musiq import ROOT, commits_of, manifest_of, rows_by_key, run_here
 from helpers.tiny_models import tiny_model_file
 
 pytestmark = pytest.mark.usefixtures("models_loaded_once")
@@ -60,7 +60,7 @@ def test_only_new_and_changed_files_are_scored_again(job, tmp_path):
     scores = [row["musiq_tiny"] for row in after.values() if row["musiq_tiny"]]
     assert quantiles["1.0"] == pytest.approx(max(scores))
     assert manifest_of(ledger)["failures"] == {"not_an_image": 1}
-    assert len(os.listdir(ledger / "_manifests")) == 3
+    assert len(commits_of(ledger)) == 3
 
 
 def test_flags_force_scoring_again(job, tmp_path):
@@ -103,7 +103,7 @@ def test_a_damaged_ledger_file_stops_the_run_in_one_line(job, tmp_path):
     )
     assert outcome.code == 1
     assert f"{path} is not what its manifest says" in outcome.err.splitlines()[-1]
-    assert len(os.listdir(ledger / "_manifests")) == 1
+    assert len(commits_of(ledger)) == 1
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_a_killed_run_resumes_from_its_journal(large_job, tmp_path):
     running = start(*arguments, "--output", ledger, "--workers", 1, ledger=ledger)
     running.kill()
     running.communicate()
-    assert not (ledger / "_manifests").exists()
+    assert not (ledger / "_delta_log").exists()
     journalled = sum(
         pq.read_metadata(file).num_rows for file in ledger.glob("journal/*/*.parquet")
     )
@@ -199,7 +199,7 @@ def test_an_interrupted_run_says_so_and_leaves_nothing_running(
     *progress, line = err.splitlines()
     assert "interrupted; nothing was published" in line
     assert all("images done" in p or p == "listing inputs" for p in progress), err
-    assert not (ledger / "_manifests").exists()
+    assert not (ledger / "_delta_log").exists()
     _, alive = psutil.wait_procs(family, timeout=10)
     assert alive == []
 

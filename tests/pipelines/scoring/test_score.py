@@ -225,7 +225,7 @@ def test_an_output_that_fails_in_mid_run_is_one_line_and_nothing_is_published(
     assert only_progress(progress)
     assert line.startswith(f"musiq score: error: cannot write {ledger}/")
     assert line.endswith("File too large")
-    assert not (ledger / "_manifests").exists()
+    assert not (ledger / "_delta_log").exists()
 
 
 @pytest.fixture
@@ -242,7 +242,7 @@ def wrong(model, photos, tmp_path):
         outcome = run_here("score", *flags, "--workers=1")
         assert outcome.code == 2, outcome.err
         assert outcome.out == ""
-        assert not (tmp_path / "ledger" / "_manifests").exists()
+        assert not (tmp_path / "ledger" / "_delta_log").exists()
         return outcome.error
 
     return run
@@ -337,7 +337,7 @@ def test_too_many_failures_are_exit_code_3_and_leave_the_old_ledger(model, tmp_p
     assert "120 of 123 images failed" in again.err
     last = outcome.err.splitlines()[-1]
     assert last.startswith("musiq score: error: 120 of 123 images failed (120 not_an_")
-    assert not (tmp_path / "ledger" / "_manifests").exists()
+    assert not (tmp_path / "ledger" / "_delta_log").exists()
     for run in (tmp_path / "ledger" / "runs").iterdir():
         assert str(run) in last + again.err
         assert pq.read_table(next(run.glob("*.parquet"))).num_rows == 123

@@ -1,19 +1,19 @@
 """The whole job on gs://, through an emulator, equals the job on local disk."""
 
 import io
-import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers.local_server import environment
 from helpers.make_images import write_images
-from helpers.run_musiq import run_musiq, table_of
+from helpers.run_musiq import facts_of, run_musiq, table_of
 from helpers.tiny_models import tiny_model_file
 
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.inputs import list_input, resolve_inputs
 from pipelines.storage import storage_for
+from schemas.delta.commits import commit_name
 
 WHAT_A_STORE_DECIDES = {"uri", "generation", "modified_at", "run_id", "scored_at"}
 
@@ -57,7 +57,7 @@ def test_the_ledger_on_gcs_equals_the_local_one(gcs, bucket, tmp_path):
     local, remote = run(tmp_path, 1), run(f"{bucket}/job", 2)
     assert local.code == remote.code == 0, remote.err
     assert remote.summary["counts"] == local.summary["counts"]
-    manifest = json.loads(read(f"{bucket}/job/ledger/_manifests/00000001.json"))
+    manifest = facts_of(read(f"{bucket}/job/ledger/{commit_name(0)}"))
     tables = [
         pq.read_table(io.BytesIO(read(f"{bucket}/job/ledger/{file['path']}")))
         for file in manifest["files"]

@@ -1,18 +1,18 @@
 """The whole job on s3://, through an emulator: score, run again, verify, clean."""
 
 import io
-import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers.local_server import environment
 from helpers.make_images import encoded, noise, write_images
-from helpers.run_musiq import rows_by_key, run_here, run_musiq
+from helpers.run_musiq import facts_of, rows_by_key, run_here, run_musiq
 from helpers.tiny_models import tiny_model_file
 
 from pipelines.scoring.inputs import list_input, resolve_inputs
 from pipelines.storage import StorageError, storage_for
+from schemas.delta.commits import commit_name
 
 WHAT_A_STORE_DECIDES = {"uri", "generation", "modified_at", "run_id", "scored_at"}
 
@@ -47,7 +47,7 @@ def read(uri: str) -> bytes:
 
 
 def rows_on_s3(root: str, state: int) -> dict[str, dict]:
-    manifest = json.loads(read(f"{root}/ledger/_manifests/{state:08}.json"))
+    manifest = facts_of(read(f"{root}/ledger/{commit_name(state)}"))
     files = [f"{root}/ledger/{file['path']}" for file in manifest["files"]]
     tables = [pq.read_table(io.BytesIO(read(uri))) for uri in files]
     return {row["key"]: row for row in pa.concat_tables(tables).to_pylist()}
@@ -56,7 +56,7 @@ def rows_on_s3(root: str, state: int) -> dict[str, dict]:
 def test_the_ledger_on_s3_equals_the_local_one_and_lives_on(job, tmp_path):
     local, remote = score(tmp_path, 1), score(job, 2, run_musiq)
     assert remote == local
-    expected, first = rows_by_key(tmp_path / "ledger"), rows_on_s3(job, 1)
+    expected, first = rows_by_key(tmp_path / "ledger"), rows_on_s3(job, 0)
     assert len(first) == 14
     assert first.keys() == expected.keys()
     for key, row in first.items():
@@ -70,7 +70,7 @@ def test_the_ledger_on_s3_equals_the_local_one_and_lives_on(job, tmp_path):
     storage.delete(f"{job}/photos/image-002.png")
     again = score(job, 1)
     assert (again["carried_over"], again["scored"], again["failed"]) == (12, 1, 0)
-    second = rows_on_s3(job, 2)
+    second = rows_on_s3(job, 1)
     assert second.keys() == first.keys() - {"image-002.png"}
     assert second["image-001.png"]["width"] == 60
     assert {k: v for k, v in second.items() if k != "image-001.png"} == {
@@ -85,8 +85,8 @@ def test_the_ledger_on_s3_equals_the_local_one_and_lives_on(job, tmp_path):
     )
     assert cleaned.code == 0, cleaned.err
     with pytest.raises(StorageError, match="no such object"):
-        read(f"{job}/ledger/_manifests/00000001.json")
-    assert rows_on_s3(job, 2) == second
+        read(f"{job}/ledger/{commit_name(0)}")
+    assert rows_on_s3(job, 1) == second
 
 
 def test_wrong_s3_uses_are_one_line(job):

@@ -1,7 +1,6 @@
 """The whole job on files of images gives what it gives on the same images as files."""
 
 import io
-import json
 from collections import defaultdict
 
 import pyarrow as pa
@@ -15,10 +14,11 @@ from helpers.make_shards import (
     write_img2dataset,
     write_tfrecord,
 )
-from helpers.run_musiq import run_here, run_musiq, table_of
+from helpers.run_musiq import facts_of, run_here, run_musiq, table_of
 from helpers.tiny_models import tiny_model_file
 
 from pipelines.storage import storage_for
+from schemas.delta.commits import commit_name
 
 IMAGES = small_images(8)
 BAD = b"not an image"
@@ -126,7 +126,7 @@ def test_shards_on_gcs_are_read_in_ranges(gcs, folder):
             *arguments(root, ledger, "files", "list.txt", *INPUTS[2:]), env=gcs.env
         )
         assert outcome.code == 0, outcome.err
-        manifest = json.loads(read(f"{ledger}/_manifests/00000001.json"))
+        manifest = facts_of(read(f"{ledger}/{commit_name(0)}"))
         tables = [
             pq.read_table(io.BytesIO(read(f"{ledger}/{file['path']}")))
             for file in manifest["files"]

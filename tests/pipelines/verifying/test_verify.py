@@ -1,5 +1,6 @@
 """A ledger is verified from its files; each kind of damage is named."""
 
+import dataclasses
 import hashlib
 import json
 
@@ -9,6 +10,9 @@ import pytest
 from helpers.make_images import write_images
 from helpers.run_musiq import manifest_of, run_here
 from helpers.tiny_models import tiny_model_file
+
+from pipelines.ledger.log import read_commit
+from schemas.delta.commits import commit_name
 
 
 @pytest.fixture
@@ -32,16 +36,22 @@ def verify(ledger) -> list[str]:
 
 
 def forge(ledger, change) -> None:
-    """Change the table and make the manifest fit it, as a buggy writer would."""
-    manifest = manifest_of(ledger)
-    [file] = manifest["files"]
+    """Change the table and make the commit fit it, as a buggy writer would."""
+    [file] = manifest_of(ledger)["files"]
     path = ledger / file["path"]
     table = change(pq.read_table(path))
     pq.write_table(table, path)
-    file["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    file["rows"] = table.num_rows
-    [manifest_path] = (ledger / "_manifests").iterdir()
-    manifest_path.write_text(json.dumps(manifest))
+    commit = read_commit(str(ledger), 0)
+    *others, added = commit.actions
+    forged = dataclasses.replace(
+        added,
+        size=path.stat().st_size,
+        stats=json.dumps({"numRecords": table.num_rows}),
+        tags=added.tags
+        | {"musiq_sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
+    )
+    made = dataclasses.replace(commit, actions=(*others, forged))
+    (ledger / commit_name(0)).write_bytes(made.to_json())
 
 
 def replaced(name: str, change):
@@ -57,9 +67,7 @@ def replaced(name: str, change):
 def test_a_whole_ledger_passes(ledger):
     outcome = run_here("verify", "--ledger", ledger)
     assert outcome.code == 0
-    assert outcome.out == (
-        "_manifests/00000001.json: 6 rows in 1 files, as published\n"
-    )
+    assert outcome.out == "version 0: 6 rows in 1 files, as published\n"
 
 
 def test_a_changed_or_missing_file_is_named(ledger):
@@ -69,7 +77,7 @@ def test_a_changed_or_missing_file_is_named(ledger):
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     [problem] = verify(ledger)
     assert problem.startswith(file["path"])
-    assert "is not what its manifest says" in problem
+    assert "is not what its commit says" in problem
     path.unlink()
     [problem] = verify(ledger)
     assert "the ledger is incomplete" in problem
@@ -87,7 +95,7 @@ def test_a_changed_or_missing_file_is_named(ledger):
         ),
         (
             replaced("vanished", lambda v: [True, *v[1:]]),
-            "1 rows are marked as vanished, but the manifest says 0",
+            "1 rows are marked as vanished, but the commit says 0",
         ),
         (replaced("musiq_tiny", lambda v: [float("nan")] * 6), "is not finite"),
         (replaced("musiq_tiny", lambda v: [None] * 6), "is not there for all scored"),
@@ -95,7 +103,7 @@ def test_a_changed_or_missing_file_is_named(ledger):
         (replaced("status", lambda v: ["scored"] * 6), "neither scored nor failed"),
         (
             replaced("failure", lambda v: [x and "empty" for x in v]),
-            "not those that the manifest counts",
+            "not those that the commit counts",
         ),
     ],
 )

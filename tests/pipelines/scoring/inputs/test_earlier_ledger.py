@@ -9,15 +9,17 @@ from helpers.run_musiq import run_here, table_of
 from helpers.tiny_models import tiny_model_file
 from helpers.written_ledger import write_ledger
 
-from pipelines.ledger.folder import LedgerFolderError
+from pipelines.ledger.errors import LedgerFolderError
+from pipelines.ledger.log import read_commit
 from pipelines.scoring.input import InputError
+from schemas.delta.commits import Commit, commit_name
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
 
 
 def test_a_ledgers_folder_names_the_images_of_its_newest_state(refs, carried, tmp_path):
     write_ledger(str(tmp_path), [0.1, 0.2, None])
-    write_ledger(str(tmp_path), [0.3, None], number=2)
+    write_ledger(str(tmp_path), [0.3, None], version=1)
     found = {ref.uri: ref.refusal for ref in refs(tmp_path)}
     assert found == {f"/photos/photo-{n}.png": None for n in range(2)}
     columns = carried(f"{tmp_path}/")
@@ -59,16 +61,30 @@ def test_what_only_looks_like_a_ledger_is_a_folder(refs, tmp_path):
 
 def test_a_ledger_that_cannot_be_read_is_told_in_one_line(refs, tmp_path):
     write_ledger(str(tmp_path), [0.1])
-    [manifest] = (tmp_path / "_manifests").iterdir()
-    manifest.write_text("{}")
-    with pytest.raises(LedgerFolderError, match=r"cannot read .*00000001\.json: not a"):
+    (tmp_path / commit_name(0)).write_text("{")
+    with pytest.raises(LedgerFolderError, match=r"cannot read .*0\.json: line 1: no J"):
         refs(tmp_path)
 
 
-def test_a_ledger_that_no_glob_can_name_is_told(refs, tmp_path):
+def test_a_ledger_whose_name_looks_like_a_glob_is_read(refs, tmp_path):
     write_ledger(str(tmp_path / "[1]"), [0.1])
-    with pytest.raises(InputError, match=r"is a ledger, .* in its name; rename it"):
-        refs(tmp_path / "[1]")
+    assert len(refs(tmp_path / "[1]")) == 1
+
+
+def test_files_that_no_state_names_are_not_read(refs, tmp_path):
+    write_ledger(str(tmp_path), [0.1, 0.2])
+    for file in list((tmp_path / "runs/run-0").iterdir()):
+        shutil.copy(file, file.with_name(f"late-{file.name}"))
+    assert len(refs(tmp_path)) == 2
+
+
+def test_a_table_of_another_program_is_refused(refs, tmp_path):
+    write_ledger(str(tmp_path), [0.1])
+    files = read_commit(str(tmp_path), 0).actions[-1:]
+    other = Commit(info={"operation": "WRITE", "timestamp": 1}, actions=files)
+    (tmp_path / commit_name(1)).write_bytes(other.to_json())
+    with pytest.raises(InputError, match="is a Delta table, whose files alone"):
+        refs(tmp_path)
 
 
 def test_photos_of_a_ledger_are_scored_into_another(tmp_path):

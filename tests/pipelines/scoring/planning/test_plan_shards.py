@@ -11,7 +11,8 @@ from helpers.scoring_runs import tiny_run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.ledger.folder import LedgerFolderError, read_ledger_file
+from pipelines.ledger.errors import LedgerFolderError
+from pipelines.ledger.files import read_ledger_file
 from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.planning import previous_state

@@ -7,7 +7,8 @@ from helpers.carried_rows import columns_of, layout_of
 from helpers.scoring_runs import tiny_run
 
 from pipelines import open_ledger
-from pipelines.ledger.folder import LedgerFolderError, newest_manifest_number
+from pipelines.ledger.errors import LedgerFolderError
+from pipelines.ledger.log import newest_version
 from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.config import Vanished
 from pipelines.scoring.listing import ListingCounts
@@ -113,14 +114,14 @@ def test_publishing_twice_by_one_run_changes_nothing(run):
     summary = write_shard(rows(4), shard=0, shard_count=1, columns=NO_COLUMNS, run=run)
     for _ in range(2):
         publish(summary, run, 4, repeats=1)
-    assert newest_manifest_number(run.output) == 1
+    assert newest_version(run.output) == 0
 
 
 def test_a_lost_row_stops_publication(run):
     summary = write_shard(rows(4), shard=0, shard_count=1, columns=NO_COLUMNS, run=run)
     with pytest.raises(ManifestError, match="counts do not add up, so nothing was"):
         publish(summary, run, 5)
-    assert newest_manifest_number(run.output) == 0
+    assert newest_version(run.output) == -1
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_a_listing_that_did_not_arrive_whole_stops_publication(run, listing, mes
             rows=0,
             run=run,
         )
-    assert newest_manifest_number(run.output) == 0
+    assert newest_version(run.output) == -1
 
 
 def test_the_slower_of_two_runs_publishes_nothing_and_says_where_its_rows_are(run):
@@ -180,10 +181,10 @@ def test_too_many_failures_publish_nothing(run, scored, failed, published):
     if not published:
         with pytest.raises(FailureBudgetError, match=f"{failed} not_an_image.* kept"):
             publish(summary, run, len(rows))
-        assert newest_manifest_number(run.output) == 0
+        assert newest_version(run.output) == -1
         run = asking(run, max_failure_rate=1.0)
     publish(summary, run, len(rows))
-    assert newest_manifest_number(run.output) == 1
+    assert newest_version(run.output) == 0
 
 
 def next_run(
@@ -196,9 +197,7 @@ def next_run(
     summary = write_shard(rows, shard=0, shard_count=1, columns=columns, run=run)
     publish(summary, run, len(rows))
     previous = PreviousState(ledger=run.output, shard_count=1, files=(summary.file,))
-    following = dataclasses.replace(
-        run, id="next", manifest_number=2, previous=previous
-    )
+    following = dataclasses.replace(run, id="next", version=1, previous=previous)
     return asking(following, vanished=Vanished.MARK, **changes)
 
 
@@ -240,7 +239,7 @@ def test_vanished_rows_are_marked_or_dropped_but_never_lost(
     if counted is None:
         with pytest.raises(CountsError, match="do not add up, so nothing was"):
             publish(summary, run, 0, published=4, vanished=planned)
-        assert newest_manifest_number(run.output) == 1
+        assert newest_version(run.output) == 0
     else:
         counts = publish(summary, run, 0, published=4, vanished=planned).counts
         assert (counts.vanished, counts.dropped) == counted
