@@ -128,6 +128,11 @@ def stored_type(data_type: pa.DataType) -> pa.DataType:
     return _STORED.get(data_type, data_type)
 
 
+def plain_name(name: str) -> str:
+    """Return a name with underscores in place of what Spark or BigQuery refuse."""
+    return _DISLIKED.sub("_", name)
+
+
 def stored_names(names: Iterable[str]) -> list[str]:
     """Return what columns of one table or struct are called, so that engines take it.
 
@@ -138,7 +143,7 @@ def stored_names(names: Iterable[str]) -> list[str]:
       names: Their own names, no two of them equal.
     """
     names = list(names)
-    safe = [_DISLIKED.sub("_", name) or "_" for name in names]
+    safe = [plain_name(name) or "_" for name in names]
     # Names that may stay do, wherever they are.
     taken: set[str] = set()
     given: dict[int, str] = {}
@@ -154,11 +159,11 @@ def stored_names(names: Iterable[str]) -> list[str]:
 
 
 def _unit_of(data_type: pa.DataType) -> str | None:
-    """Return the unit of durations, also in lists and as values of maps."""
+    """Return the unit of durations, also in lists and maps."""
     if pa.types.is_duration(data_type):
         return data_type.unit
     if pa.types.is_map(data_type):
-        return _unit_of(data_type.item_type)
+        return _unit_of(data_type.item_type) or _unit_of(data_type.key_type)
     return _unit_of(data_type.value_type) if hasattr(data_type, "value_type") else None
 
 

@@ -4,7 +4,8 @@ A plain type is one that every reader of the ledger knows: dictionaries, views, 
 large arrays and extensions are written out, and everything may be null.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
@@ -42,8 +43,6 @@ def plain_type(data_type: pa.DataType) -> pa.DataType:
         return _decimal(digits, max(data_type.scale, 0))
     if types.is_date64(data_type):
         return pa.date32()
-    if types.is_timestamp(data_type) and data_type.unit == "s":
-        return pa.timestamp("ms", data_type.tz)  # Parquet has no seconds
     if types.is_time32(data_type):
         return pa.time32("ms")
     if is_list(data_type):
@@ -54,42 +53,53 @@ def plain_type(data_type: pa.DataType) -> pa.DataType:
         names = [field.name for field in data_type]
         if len(set(names)) < len(names):
             raise CannotCarryError(f"{data_type}, with two fields of one name")
+        if not names:
+            raise CannotCarryError(f"{data_type}, with no fields")
         return pa.struct([(field.name, plain_type(field.type)) for field in data_type])
     if types.is_nested(data_type) or types.is_interval(data_type):
         raise CannotCarryError(str(data_type))
     return data_type
 
 
-def unite_types(types: Sequence[pa.DataType], *, is_wide: bool) -> pa.DataType:
+def unite_types(
+    types: Sequence[pa.DataType], *, is_wide: bool, is_fine: bool = False
+) -> pa.DataType:
     """Return the type that holds the values of all plain types, exactly.
 
     It is text where there is no other, and does not depend on the order of the types,
-    but for that of a struct's fields.
+    but for that of a struct's fields. Timestamps and durations are in microseconds, as
+    engines have them.
 
     Args:
       types: Plain types; null goes with anything.
-      is_wide: Whether some of the values have no exact counterpart in float64, or no
-        timestamp in nanoseconds.
+      is_wide: Whether some of the values have no exact counterpart in float64.
+      is_fine: Whether some are times or durations that no number of microseconds tells.
     """
+    unite = functools.partial(unite_types, is_wide=is_wide, is_fine=is_fine)
     found = [one for one in dict.fromkeys(types) if not pa.types.is_null(one)]
     if not found:
         return pa.string()
     if all(map(is_list, found)):
-        return pa.list_(unite_types([one.value_type for one in found], is_wide=is_wide))
+        return pa.list_(unite([one.value_type for one in found]))
     if all(map(pa.types.is_map, found)):
         return pa.map_(
-            unite_types([one.key_type for one in found], is_wide=is_wide),
-            unite_types([one.item_type for one in found], is_wide=is_wide),
+            unite([one.key_type for one in found]),
+            unite([one.item_type for one in found]),
         )
     if all(map(pa.types.is_struct, found)):
-        return _united_struct(found, is_wide=is_wide)
+        return _united_struct(found, unite)
+    if all(map(_is_counted_time, found)):
+        return pa.string() if is_fine else _in_microseconds(found) or pa.string()
     if len(found) == 1:
         return found[0]
+    if all(map(pa.types.is_time, found)):
+        unit = max((one.unit for one in found), key=_UNITS.index)
+        return pa.time64(unit) if unit in ("us", "ns") else pa.time32(unit)
     if all(is_bytes(one) or is_text(one) for one in found):
         return pa.binary()
     if all(map(_is_number, found)):
         return _united_number(found, is_wide=is_wide) or pa.string()
-    return _united_time(found, is_wide=is_wide) or pa.string()
+    return pa.string()
 
 
 def is_text(data_type: pa.DataType) -> bool:
@@ -143,15 +153,15 @@ def holds_bytes(data_type: pa.DataType) -> bool:
     return is_bytes(data_type)
 
 
-def _united_struct(types: Sequence[pa.DataType], *, is_wide: bool) -> pa.DataType:
+def _united_struct(
+    types: Sequence[pa.DataType], unite: Callable[[list[pa.DataType]], pa.DataType]
+) -> pa.DataType:
     names = dict.fromkeys(field.name for one in types for field in one)
     fields = {
         name: [field.type for one in types for field in one if field.name == name]
         for name in names
     }
-    return pa.struct(
-        [(name, unite_types(found, is_wide=is_wide)) for name, found in fields.items()]
-    )
+    return pa.struct([(name, unite(found)) for name, found in fields.items()])
 
 
 def _is_number(data_type: pa.DataType) -> bool:
@@ -201,23 +211,17 @@ def _decimal(precision: int, scale: int) -> pa.DataType:
     return make(precision, scale)
 
 
-def _united_time(types: Sequence[pa.DataType], *, is_wide: bool) -> pa.DataType | None:
-    """Return the finest of times of one kind, None for anything else."""
-    if all(map(pa.types.is_time, types)):
-        unit = _finest(types)
-        return pa.time64(unit) if unit in ("us", "ns") else pa.time32(unit)
-    is_finer = len({one.unit for one in types if hasattr(one, "unit")}) > 1
-    if is_finer and is_wide:
-        return None
+def _is_counted_time(data_type: pa.DataType) -> bool:
+    return pa.types.is_timestamp(data_type) or pa.types.is_duration(data_type)
+
+
+def _in_microseconds(types: Sequence[pa.DataType]) -> pa.DataType | None:
+    """Return the durations or timestamps that have the values of all of them."""
     if all(map(pa.types.is_duration, types)):
-        return pa.duration(_finest(types))
-    if all(map(pa.types.is_timestamp, types)):
-        zones = {one.tz for one in types}
-        if None in zones and len(zones) > 1:
-            return None
-        return pa.timestamp(_finest(types), zones.pop() if len(zones) == 1 else "UTC")
-    return None
-
-
-def _finest(types: Sequence[pa.DataType]) -> str:
-    return max((one.unit for one in types), key=_UNITS.index)
+        return pa.duration("us")
+    if any(map(pa.types.is_duration, types)):
+        return None
+    are_local = {one.tz is None for one in types}
+    if len(are_local) > 1:
+        return None
+    return pa.timestamp("us", None if are_local.pop() else "UTC")

@@ -17,6 +17,7 @@ from pipelines.scoring.carried.nested import (
 )
 
 _SECONDS = {"s": 0, "ms": -3, "us": -6, "ns": -9}
+_YEAR_0, _YEAR_10000 = -62_167_219_200, 253_402_300_800  # seconds since 1970
 
 
 def texts(array: pa.Array) -> list[str | None]:
@@ -72,11 +73,17 @@ def _duration(count: int, unit: str) -> str:
 
 
 def _timestamps(array: pa.Array) -> list[str | None]:
-    """Return times as ISO 8601 has them, in UTC if they say where they are."""
+    """Return times as ISO 8601 has them, in UTC if they say where they are.
+
+    Arrow shows years of more than four digits wrongly, and the standard has none.
+    """
     unit = array.type.unit
     shown = array.cast(pa.timestamp(unit, array.type.tz and "UTC")).cast(pa.string())
+    per_second = 10 ** -_SECONDS[unit]
     return [
-        f"{count} {unit} since 1970" if text and text.startswith("<") else text
+        text
+        if count is None or _YEAR_0 <= count // per_second < _YEAR_10000
+        else f"{count} {unit} since 1970"
         for text, count in zip(
             shown.to_pylist(), array.cast(pa.int64()).to_pylist(), strict=True
         )

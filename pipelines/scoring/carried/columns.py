@@ -11,8 +11,10 @@ from pipelines.scoring.carried.arrow_types import unite_types
 from pipelines.scoring.carried.convert import convert
 from pipelines.scoring.carried.layout import FoundLayout, Layout, first_of_each
 from pipelines.scoring.carried.rows import MAX_COLUMNS
+from pipelines.scoring.carried.stored import as_stored, stored_renames
 from pipelines.scoring.carried.transport import to_arrow
 from pipelines.scoring.input import InputError
+from schemas.delta.columns import plain_name, stored_field
 from schemas.ledger import is_reserved
 from schemas.manifest import CountsError
 
@@ -36,20 +38,29 @@ class CarriedColumns:
     """The carried columns of a ledger.
 
     Attributes:
-      fields: Them, by their names in the ledger.
+      fields: Them, as they are stored, by their names in the ledger.
       names: Their names in the inputs.
+      types: The plain types that hold the values of all layouts.
       layouts: All layouts by their digests.
     """
 
     fields: tuple[pa.Field, ...] = ()
     names: tuple[str, ...] = ()
+    types: tuple[pa.DataType, ...] = ()
     layouts: dict[str, Layout] = dataclasses.field(default_factory=dict)
 
     @property
     def renamed(self) -> dict[str, str]:
-        """Names in the ledger by those in the inputs, where they differ."""
-        pairs = zip(self.names, self.fields, strict=True)
-        return {name: field.name for name, field in pairs if name != field.name}
+        """Names in the ledger by those in the inputs, where they differ.
+
+        Fields of structs stand behind their column: `column.field`.
+        """
+        columns = zip(self.names, self.types, self.fields, strict=True)
+        return dict(
+            renamed
+            for name, found, field in columns
+            for renamed in stored_renames(name, found, field)
+        )
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -87,10 +98,12 @@ class CarriedColumns:
             for field, column in zip(layout.fields, columns, strict=True)
         }
         arrays = [
-            convert(found[name], field.type)
+            as_stored(convert(found[name], united))
             if name in found
             else pa.nulls(len(values), field.type)
-            for name, field in zip(self.names, self.fields, strict=True)
+            for name, united, field in zip(
+                self.names, self.types, self.fields, strict=True
+            )
         ]
         return pa.Table.from_arrays(arrays, schema=pa.schema(self.fields))
 
@@ -98,7 +111,8 @@ class CarriedColumns:
 def unite_layouts(found: Iterable[FoundLayout]) -> CarriedColumns:
     """Return the columns that hold the values of all layouts, exactly.
 
-    Columns stand in order of first mention, under names that no engine takes for one.
+    Columns stand in order of first mention, under names that no engine takes for one
+    or refuses, and in types that every engine has.
 
     Raises:
       InputError: If there are too many columns.
@@ -114,13 +128,18 @@ def unite_layouts(found: Iterable[FoundLayout]) -> CarriedColumns:
             f"{MAX_COLUMNS} are too many; put what they say into one"
         )
     wide = frozenset[str]().union(*(layout.wide for layout in layouts))
-    fields = [
-        pa.field(ours, unite_types(types[theirs], is_wide=theirs in wide))
-        for theirs, ours in ledger_names(types).items()
-    ]
+    fine = frozenset[str]().union(*(layout.fine for layout in layouts))
+    united = {
+        name: unite_types(found, is_wide=name in wide, is_fine=name in fine)
+        for name, found in types.items()
+    }
+    names = ledger_names(united)
     return CarriedColumns(
-        fields=tuple(fields),
-        names=tuple(types),
+        fields=tuple(
+            stored_field(pa.field(names[name], found)) for name, found in united.items()
+        ),
+        names=tuple(united),
+        types=tuple(united.values()),
         layouts={layout.digest: layout for layout in layouts},
     )
 
@@ -128,24 +147,27 @@ def unite_layouts(found: Iterable[FoundLayout]) -> CarriedColumns:
 def ledger_names(names: Iterable[str]) -> dict[str, str]:
     """Return how carried columns are called in the ledger.
 
-    The name of one of the ledger's own columns, or of a column before it, becomes
-    `input_NAME`; in comparisons capital letters do not count, as many engines ignore
-    them. Nobody can be asked to rename what stands in thousands of files.
+    What some engine refuses in a name becomes an underscore. The name of one of the
+    ledger's own columns, or of another column, becomes `input_NAME`; in comparisons
+    capital letters do not count, as many engines ignore them. Nobody can be asked to
+    rename what stands in thousands of files.
 
     Args:
       names: Names in the inputs, each once.
     """
-    names = list(names)
-    taken = {name.lower() for name in names}
+    plain = {name: plain_name(name) for name in names}
+    taken = {name.lower() for name in plain.values()}
     given: dict[str, str] = {}
     kept: set[str] = set()
-    for name in names:
-        is_free = name and not is_reserved(name) and name.lower() not in kept
-        ours = name if is_free else _further_name(name, taken)
-        kept.add(name.lower())
+    # Names that may stay do, wherever they are.
+    for name in sorted(plain, key=lambda name: plain[name] != name):
+        ours = plain[name]
+        if not ours or is_reserved(ours) or ours.lower() in kept:
+            ours = _further_name(ours, taken)
+        kept.add(plain[name].lower())
         taken.add(ours.lower())
         given[name] = ours
-    return given
+    return {name: given[name] for name in plain}
 
 
 def _further_name(name: str, taken: set[str]) -> str:

@@ -1,5 +1,7 @@
 """Arrow arrays in another type: each value stays what it is, exactly, or is text."""
 
+from collections.abc import Iterator
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,7 +20,8 @@ from pipelines.scoring.carried.nested import (
 )
 
 _INT64_MAX = 2**63 - 1
-_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+_MICROSECONDS = {"s": 10**6, "ms": 10**3, "us": 1}
+_NANOSECONDS = 1000  # in a microsecond
 
 
 def convert(array: pa.Array, data_type: pa.DataType) -> pa.Array:
@@ -60,24 +63,52 @@ def convert(array: pa.Array, data_type: pa.DataType) -> pa.Array:
 
 
 def is_wide(array: pa.Array) -> bool:
-    """Whether a value has no exact float64, or is a time that nanoseconds cannot hold.
+    """Whether an integer has no exact float64.
 
     Args:
-      array: Values of a plain type.
+      array: Values of a plain type; lists, maps and structs are looked into.
     """
-    found = array.type
-    if is_list(found):
-        return is_wide(list_parts(array)[1])
-    if pa.types.is_map(found):
-        return any(map(is_wide, map_parts(array)[1:]))
-    if pa.types.is_struct(found):
-        return any(map(is_wide, array.flatten()))
-    if pa.types.is_timestamp(found) or pa.types.is_duration(found):
-        limit = _INT64_MAX // _NANOSECONDS[found.unit]
-        return _reaches_beyond(array.cast(pa.int64()), limit)
-    if pa.types.is_integer(found) and found.bit_width == 64:
-        return _reaches_beyond(array, EXACT_INTEGERS)
-    return False
+    return any(
+        _reaches_beyond(leaf, EXACT_INTEGERS)
+        for leaf in _leaves(array)
+        if pa.types.is_integer(leaf.type) and leaf.type.bit_width == 64
+    )
+
+
+def is_fine(array: pa.Array) -> bool:
+    """Whether no number of microseconds tells a timestamp or duration.
+
+    Args:
+      array: Values of a plain type; lists, maps and structs are looked into.
+    """
+    return any(
+        _has_no_microseconds(leaf.cast(pa.int64()), leaf.type.unit)
+        for leaf in _leaves(array)
+        if pa.types.is_timestamp(leaf.type) or pa.types.is_duration(leaf.type)
+    )
+
+
+def _leaves(array: pa.Array) -> Iterator[pa.Array]:
+    """Yield the values of lists, maps and structs, down to those that are none."""
+    if is_list(array.type):
+        yield from _leaves(list_parts(array)[1])
+    elif pa.types.is_map(array.type):
+        for inner in map_parts(array)[1:]:
+            yield from _leaves(inner)
+    elif pa.types.is_struct(array.type):
+        for inner in array.flatten():
+            yield from _leaves(inner)
+    else:
+        yield array
+
+
+def _has_no_microseconds(counts: pa.Array, unit: str) -> bool:
+    if unit in _MICROSECONDS:
+        return _reaches_beyond(counts, _INT64_MAX // _MICROSECONDS[unit])
+    whole = pc.call_function("divide", [counts, pa.scalar(_NANOSECONDS)])
+    back = pc.call_function("multiply", [whole, pa.scalar(_NANOSECONDS)])
+    differs = pc.call_function("not_equal", [back, counts])
+    return bool(pc.call_function("any", [differs]).as_py())
 
 
 def _reaches_beyond(array: pa.Array, limit: int) -> bool:

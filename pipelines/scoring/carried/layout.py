@@ -16,18 +16,20 @@ class Layout:
     Attributes:
       fields: Names as the input has them, with plain types.
       wide: Names of those with values that `is_wide` tells of.
+      fine: Names of those with values that `is_fine` tells of.
       left_out: Names and types of columns that are not carried, as they hold bytes.
       digest: By which refs name the layout.
     """
 
     fields: tuple[pa.Field, ...] = ()
     wide: frozenset[str] = frozenset()
+    fine: frozenset[str] = frozenset()
     left_out: tuple[tuple[str, str], ...] = ()
     digest: str = dataclasses.field(init=False)
 
     def __post_init__(self):
-        told = pa.schema(self.fields).serialize().to_pybytes()
-        told += repr((sorted(self.wide), self.left_out)).encode()
+        said = sorted(self.wide), sorted(self.fine), self.left_out
+        told = pa.schema(self.fields).serialize().to_pybytes() + repr(said).encode()
         digest = hashlib.blake2b(told, digest_size=8).hexdigest() if self else ""
         object.__setattr__(self, "digest", digest)
 

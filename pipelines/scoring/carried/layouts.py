@@ -50,6 +50,7 @@ class Layouts:
             layout = Layout(
                 fields=(*said.fields, *(own.fields[place] for place in places)),
                 wide=said.wide | (own.wide - names),
+                fine=said.fine | (own.fine - names),
                 left_out=(*said.left_out, *own.left_out),
             )
             self._together[key] = layout, places

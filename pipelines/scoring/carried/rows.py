@@ -13,7 +13,7 @@ from pipelines.scoring.carried.arrow_types import (
     plain_type,
 )
 from pipelines.scoring.carried.as_text import json_text
-from pipelines.scoring.carried.convert import convert, is_wide
+from pipelines.scoring.carried.convert import convert, is_fine, is_wide
 from pipelines.scoring.carried.layout import Carried, Layout
 from pipelines.scoring.carried.transport import to_python
 from schemas.text import printable
@@ -64,6 +64,7 @@ def carry_arrow(
     layout = Layout(
         fields=tuple(pa.field(name, array.type) for name, array in plain.items()),
         wide=frozenset(name for name, array in plain.items() if is_wide(array)),
+        fine=frozenset(name for name, array in plain.items() if is_fine(array)),
         left_out=left_out,
     )
     values = map(to_python, plain.values())

@@ -9,10 +9,12 @@ import pyarrow.compute as pc
 from pipelines.ledger.errors import LedgerFolderError
 from pipelines.ledger.files import read_ledger_file
 from pipelines.scoring.carried.columns import CarriedColumns
+from pipelines.scoring.carried.stored import stored_anew
 from pipelines.scoring.planning.plan import KeptRow
 from pipelines.scoring.planning.previous_state import previous_files
 from pipelines.scoring.run import Run
 from pipelines.scoring.writing.journal import journal_schema
+from schemas.ledger import is_reserved
 
 
 def read_kept_rows(
@@ -80,16 +82,25 @@ def _renewed(
 def _marked(table: pa.Table, schema: pa.Schema, columns: CarriedColumns) -> pa.Table:
     """Return the rows of `table` as they were, marked as vanished."""
     marked = {"vanished": pa.repeat(pa.scalar(True), table.num_rows)}
-    for field in columns.fields:
-        marked[field.name] = _cast_or_null(table, field)
+    for name, field in zip(columns.names, columns.fields, strict=True):
+        marked[field.name] = _stored_or_null(table, name, field)
     return _with_columns(table, marked, schema)
 
 
-def _cast_or_null(table: pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:
-    """Return a column in the type of `field`; all null if it has no such values."""
-    if field.name in table.schema.names:
+def _stored_or_null(table: pa.Table, name: str, field: pa.Field) -> pa.Array:
+    """Return a column in the type of `field`; all null if it has no such values.
+
+    Args:
+      table: Rows of an older state.
+      name: The column's name in the inputs, by which older states may have it.
+      field: As this run stores it.
+    """
+    known = [one for one in (field.name, name) if one in table.schema.names]
+    if known and not is_reserved(known[0]):
+        index = table.schema.get_field_index(known[0])
+        array = table.column(index).combine_chunks()
         with contextlib.suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            return table.column(field.name).cast(field.type)
+            return stored_anew(array, table.schema.field(index), field.type)
     return pa.nulls(table.num_rows, field.type)
 
 

@@ -110,7 +110,7 @@ def test_json_that_is_no_object_is_carried_as_it_is(carried_of, data, expected):
 
 def test_half_a_surrogate_pair_in_json_is_written_out(carried_of):
     found = carried_of(("a.png", b"1"), ("a.json", b'{"a": "\\ud800", "\\udc00": 1}'))
-    assert found == {"a": ['"\\ud800"'], "\\udc00": [1]}
+    assert found == {"a": ['"\\ud800"'], "_udc00": [1]}
 
 
 @pytest.mark.parametrize(
