@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUTPUT ?= ledger
+DUCKDB := 1.5.5
+LAKE := deltalake polars pyarrow delta-spark==4.0.1 pyspark==4.0.* $(patsubst %,%==$(DUCKDB),duckdb duckdb-extension-delta duckdb-extension-httpfs)
+DELTA = $(shell sed -n 's/^delta-spark==\([0-9.]*\).*/\1/p' requirements-lake.lock)
 ONNX := jax2onnx onnxruntime jax==0.10.2 flax safetensors pillow simplejpeg pyarrow
 BEAM = $(shell sed -n 's/^apache-beam==\([0-9.]*\).*/\1/p' requirements.lock)
 COMPILE := $(BIN)/uv pip compile setup.py - --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
@@ -60,7 +63,7 @@ TESTS_faults := -m faults tests/faults
 TESTS_faults-quick := -m "faults and not slow" tests/faults
 TESTS_engines := -rs -m engines tests/engines
 TESTS_wheel := -m wheel tests/test_wheel.py
-NEEDED_BY_engines := prism .venv-worker/installed
+NEEDED_BY_engines := prism .venv-worker/installed .venv-lake/installed .lake-jars/checked
 NEEDED_BY_wheel := .venv-worker/installed
 SUITES := $(patsubst TESTS_%,%,$(filter TESTS_%,$(.VARIABLES)))
 
@@ -86,6 +89,23 @@ prism: .prism/prism
 	$(PYTHON) -m venv .venv-worker
 	$(BIN)/uv pip install --quiet --python .venv-worker/bin/python --require-hashes -r requirements.lock
 	touch $@
+
+# Other people's engines, which open ledgers by name; DuckDB's extensions are wheels of
+# its own version.
+.venv-lake/installed: requirements-lake.lock $(VENV)/installed-dev
+	$(PYTHON) -m venv --without-pip .venv-lake
+	$(BIN)/uv pip install --quiet --python .venv-lake/bin/python --require-hashes -r requirements-lake.lock
+	touch $@
+
+# What Spark needs for Delta tables. Where Maven Central is not served, the suite skips
+# Spark and says so.
+.lake-jars/checked: tests/engines/lake-jars.sha256 requirements-lake.lock
+	mkdir -p $(@D)
+	if (cd $(@D) && for jar in delta-spark_2.13 delta-storage; do \
+		curl --fail --silent --show-error --location --retry 3 --remote-name \
+			https://repo1.maven.org/maven2/io/delta/$$jar/$(DELTA)/$$jar-$(DELTA).jar || exit 1; \
+	done); then cd $(@D) && sha256sum --check --quiet ../$< && touch checked; \
+	else echo "Maven Central gave no jars: Spark will open no ledger" >&2; fi
 
 # The Flex Template's parameters are the arguments of `musiq score`.
 metadata: $(VENV)/installed
@@ -118,7 +138,8 @@ lock: $(VENV)/installed-dev
 	printf '%s\n' imagecodecs pi-heif | $(BIN)/uv pip compile - --no-deps --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -c requirements-dev.lock -o requirements-formats.lock
 	echo scikit-image | $(BIN)/uv pip compile - --no-deps --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements-samples.lock
 	echo 'jax[cuda12]' | $(COMPILE_FOR_GPU) -c requirements.lock -o requirements-gpu.lock
+	printf '%s\n' $(LAKE) | $(BIN)/uv pip compile - --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements-lake.lock
 	printf '%s\n' $(ONNX) | $(BIN)/uv pip compile - --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements-onnx.lock
 
 clean:
-	rm -rf $(VENV) .venv-onnx .venv-worker .prism build dist *.egg-info
+	rm -rf $(VENV) .venv-onnx .venv-worker .venv-lake .prism .lake-jars build dist *.egg-info
