@@ -176,7 +176,9 @@ def _require_apart(output: str, inputs: Sequence[Input]) -> None:
                 f"--output {output} lies inside --input {one.uri}, so the next run "
                 "would list the ledger's own files; choose a folder beside it"
             )
-        if one.kind in MANIFESTS and one.uri.startswith(join(output, "runs/")):
+        ledger, runs = join(output, ""), join(output, "runs/")
+        is_own = one.uri == ledger or one.uri.startswith(runs)
+        if one.kind in MANIFESTS and is_own:
             raise UsageError(
                 f"--input {one.uri} is a part of --output {output}, so every run would "
                 "carry what the one before it wrote; choose another --output"

@@ -43,6 +43,7 @@ class Input:
       image_column: Column or feature that holds images; None means the usual names.
       is_many: Whether it stands for many lists or manifests: a glob, numbered files,
         or a folder of parts.
+      files: Its files by their names below `uri`, where they are known beforehand.
       buckets: Buckets that a list may name.
       choice: Which of the files and members that it names are tried.
     """
@@ -53,5 +54,6 @@ class Input:
     uri_column: str = "uri"
     image_column: str | None = None
     is_many: bool = False
+    files: tuple[str, ...] = ()
     buckets: frozenset[str] = frozenset()
     choice: Choice = dataclasses.field(default_factory=Choice)

@@ -5,22 +5,20 @@ from pipelines.ledger.folder import (
     newest_manifest_number,
     read_published,
 )
-from pipelines.scoring.input import Input, InputError, InputKind
-from pipelines.storage import has_magic, storage_for
+from pipelines.scoring.input import Input, InputKind
+from pipelines.storage import storage_for
 from schemas.manifest import FOLDER
 
 
-def found_ledger(text: str, folder: str) -> Input | None:
+def found_ledger(folder: str) -> Input | None:
     """Return the newest rows of a ledger as an input; None if a folder is no ledger.
 
-    Older states, whose files lie in the same folder, are not read.
+    Older states, and what no state names, lie in the same folder and are not read.
 
     Args:
-      text: The input as the user gave it.
       folder: Its URI, which ends with a slash.
 
     Raises:
-      InputError: If no glob can name the rows.
       MusiqError: If the ledger is damaged, or a newer program wrote it.
       StorageError: If the store cannot be reached.
     """
@@ -32,10 +30,5 @@ def found_ledger(text: str, folder: str) -> Input | None:
         return None  # a folder of other things, in which one has this name
     if not number:
         return None
-    if has_magic(folder):
-        raise InputError(
-            f"--input {text} is a ledger, which is read from a folder without *, ? and "
-            "[ in its name; rename it"
-        )
-    rows = f"{folder}runs/{read_published(folder, number).run_id}/*.parquet"
-    return Input(number=0, uri=rows, kind=InputKind.PARQUET, is_many=True)
+    files = tuple(file.path for file in read_published(folder, number).files)
+    return Input(number=0, uri=folder, kind=InputKind.PARQUET, files=files)

@@ -16,7 +16,9 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 def manifest_files(one: Input) -> Iterator[str]:
     """Yield the files of an input of lists or manifests, in a fixed order."""
-    if not one.is_many:
+    if one.files:
+        yield from (f"{one.uri}{name}" for name in one.files)
+    elif not one.is_many:
         yield one.uri
     elif one.uri.endswith("/"):
         yield from parts_below(one.uri)

@@ -121,7 +121,7 @@ def _found_folder(
     A table is known by a manifest's suffix, or by the file that Spark writes last.
     """
     storage = storage_for(folder)
-    if ledger := found_ledger(text, folder):
+    if ledger := found_ledger(folder):
         return ledger
     if storage.is_folder(f"{folder}_delta_log/"):
         raise InputError(

@@ -67,6 +67,9 @@ def write_shard(
 ) -> ShardSummary:
     """Write one shard; the same rows give the same file, so a retry changes nothing.
 
+    A shard that is as the ledger's last state has it is not written: its file stays
+    that of this state.
+
     Args:
       rows: The shard's rows, in any order; they are written in order of URI.
       shard: Number of the shard, below `shard_count`.
@@ -100,21 +103,14 @@ def write_shard(
                 read_kept_rows(kept, table.schema, shard, shard_count, columns, run),
             ]
         )
-    table = table.sort_by("uri")
+    table = table.sort_by("uri").combine_chunks()
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", row_group_size=10_000)
     data = buffer.getvalue()
-    path = f"runs/{run.id}/part-{shard:05d}-of-{shard_count:05d}.parquet"
-    uri = join(run.output, path)
-    storage_for(uri).write(uri, data)
+    digest = hashlib.sha256(data).hexdigest()
+    file = _same_file(run, digest, shard, shard_count)
     return ShardSummary(
-        file=LedgerFile(
-            path=path,
-            shard=shard,
-            rows=table.num_rows,
-            size_bytes=len(data),
-            sha256=hashlib.sha256(data).hexdigest(),
-        ),
+        file=file or _write_file(data, digest, table.num_rows, shard, shard_count, run),
         scored=sum(row.status is Status.SCORED for row in new),
         new_failures=Counter(row.failure.value for row in new if row.failure),
         kept=sum(not row.is_vanished for row in kept),
@@ -134,6 +130,28 @@ def write_shard(
             model.name: sample_scores(table.column(model.column).drop_null().to_numpy())
             for model in run.ledger_models
         },
+    )
+
+
+def _same_file(
+    run: Run, digest: str, shard: int, shard_count: int
+) -> LedgerFile | None:
+    """Return the shard's file in the last state if not one byte of it would change."""
+    if run.previous is None or run.previous.shard_count != shard_count:
+        return None
+    files = run.previous.files
+    same = (f for f in files if f.shard == shard and f.sha256 == digest)
+    return next(same, None)
+
+
+def _write_file(
+    data: bytes, digest: str, rows: int, shard: int, shard_count: int, run: Run
+) -> LedgerFile:
+    path = f"runs/{run.id}/part-{shard:05d}-of-{shard_count:05d}.parquet"
+    uri = join(run.output, path)
+    storage_for(uri).write(uri, data)
+    return LedgerFile(
+        path=path, shard=shard, rows=rows, size_bytes=len(data), sha256=digest
     )
 
 

@@ -10,7 +10,6 @@ from helpers.tiny_models import tiny_model_file
 from helpers.written_ledger import write_ledger
 
 from pipelines.ledger.folder import LedgerFolderError
-from pipelines.scoring.input import InputError
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
 
@@ -65,10 +64,9 @@ def test_a_ledger_that_cannot_be_read_is_told_in_one_line(refs, tmp_path):
         refs(tmp_path)
 
 
-def test_a_ledger_that_no_glob_can_name_is_told(refs, tmp_path):
+def test_a_ledger_in_a_folder_of_any_name_is_read(refs, tmp_path):
     write_ledger(str(tmp_path / "[1]"), [0.1])
-    with pytest.raises(InputError, match=r"is a ledger, .* in its name; rename it"):
-        refs(tmp_path / "[1]")
+    assert [ref.uri for ref in refs(tmp_path / "[1]")] == ["/photos/photo-0.png"]
 
 
 def test_photos_of_a_ledger_are_scored_into_another(tmp_path):
