@@ -73,8 +73,8 @@ def write_shard(
 ) -> ShardSummary:
     """Write one shard; the same rows give the same file, so a retry changes nothing.
 
-    No file is ever overwritten, and a shard that is as the ledger's last state has it is
-    not written: its file stays that of this state.
+    No file is ever overwritten, and a shard that is as the ledger's last state has it
+    is not written: its file stays that of this state.
 
     Args:
       rows: The shard's rows, in any order; they are written in order of URI.
@@ -113,11 +113,12 @@ def write_shard(
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", row_group_size=10_000)
     data = buffer.getvalue()
-    digest = hashlib.sha256(data).hexdigest()
-    file = _same_file(run, digest, shard, shard_count)
+    file = _file_of(data, table.num_rows, shard, shard_count, run)
+    if (written := _same_file(file, shard_count, run)) is None:
+        uri = join(run.output, file.path)
+        storage_for(uri).write_if_absent(uri, data)
     return ShardSummary(
-        file=file
-        or _create_file(data, digest, table.num_rows, shard, shard_count, run),
+        file=written or file,
         scored=sum(row.status is Status.SCORED for row in new),
         new_failures=Counter(row.failure.value for row in new if row.failure),
         kept=sum(not row.is_vanished for row in kept),
@@ -141,32 +142,31 @@ def write_shard(
     )
 
 
-def _create_file(
-    data: bytes, digest: str, rows: int, shard: int, shard_count: int, run: Run
+def _file_of(
+    data: bytes, rows: int, shard: int, shard_count: int, run: Run
 ) -> LedgerFile:
-    """Create the file of a shard under a name that tells its content.
+    """Return the file of a shard, whose name tells its content.
 
     An attempt that scored anew, and found other bytes, has another name: however late
     it comes, a file that was published stays as it is.
     """
+    digest = hashlib.sha256(data).hexdigest()
     name = f"part-{shard:05d}-of-{shard_count:05d}-{digest[:_NAMED_DIGITS]}.parquet"
-    path = f"runs/{run.id}/{name}"
-    uri = join(run.output, path)
-    storage_for(uri).write_if_absent(uri, data)
     return LedgerFile(
-        path=path, shard=shard, rows=rows, size_bytes=len(data), sha256=digest
+        path=f"runs/{run.id}/{name}",
+        shard=shard,
+        rows=rows,
+        size_bytes=len(data),
+        sha256=digest,
     )
 
 
-def _same_file(
-    run: Run, digest: str, shard: int, shard_count: int
-) -> LedgerFile | None:
+def _same_file(file: LedgerFile, shard_count: int, run: Run) -> LedgerFile | None:
     """Return the shard's file in the last state if not one byte of it would change."""
     if run.previous is None or run.previous.shard_count != shard_count:
         return None
-    files = run.previous.files
-    same = (f for f in files if f.shard == shard and f.sha256 == digest)
-    return next(same, None)
+    of_shard = (one for one in run.previous.files if one.shard == file.shard)
+    return next((one for one in of_shard if one.sha256 == file.sha256), None)
 
 
 class WriteShard(beam.DoFn):

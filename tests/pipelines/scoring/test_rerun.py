@@ -145,7 +145,7 @@ def test_a_damaged_ledger_file_stops_the_run_in_one_line(job, tmp_path):
         *("--model", tmp_path / "tiny.safetensors", "--workers", 1),
     )
     assert outcome.code == 1
-    assert f"{path} is not what its manifest says" in outcome.err.splitlines()[-1]
+    assert f"{path} is not what its commit says" in outcome.err.splitlines()[-1]
     assert len(commits_of(ledger)) == 1
 
 
