@@ -42,6 +42,8 @@ def find_superfluous(
         *(
             found
             for found in others
-            if found.uri not in needed and found.modified_at < changed_before
+            if found.uri not in needed
+            and found.modified_at is not None
+            and found.modified_at < changed_before
         ),
     ]

@@ -43,6 +43,8 @@ class Input:
       image_column: Column or feature that holds images; None means the usual names.
       is_many: Whether it stands for many lists or manifests: a glob, numbered files,
         or a folder of parts.
+      is_listing: Whether rows of a manifest that say a generation and a size count as
+        what a listing says.
       buckets: Buckets that a list may name.
       choice: Which of the files and members that it names are tried.
     """
@@ -53,5 +55,6 @@ class Input:
     uri_column: str = "uri"
     image_column: str | None = None
     is_many: bool = False
+    is_listing: bool = True
     buckets: frozenset[str] = frozenset()
     choice: Choice = dataclasses.field(default_factory=Choice)

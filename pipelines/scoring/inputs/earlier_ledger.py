@@ -1,4 +1,7 @@
-"""A ledger's folder as an input: its newest rows are a manifest of their images."""
+"""A ledger's folder as an input: its newest rows are a manifest of their images.
+
+What those say of generations and sizes is no listing: images are read as they are now.
+"""
 
 from pipelines.ledger.folder import (
     LedgerFolderError,
@@ -38,4 +41,6 @@ def found_ledger(text: str, folder: str) -> Input | None:
             "[ in its name; rename it"
         )
     rows = f"{folder}runs/{read_published(folder, number).run_id}/*.parquet"
-    return Input(number=0, uri=rows, kind=InputKind.PARQUET, is_many=True)
+    return Input(
+        number=0, uri=rows, kind=InputKind.PARQUET, is_many=True, is_listing=False
+    )

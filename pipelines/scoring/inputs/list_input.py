@@ -8,6 +8,7 @@ from pipelines.scoring.carried.layouts import Layouts
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import MANIFESTS, Input, InputKind
 from pipelines.scoring.inputs.choice import Chooser, PatternsMet, up_to_limit
+from pipelines.scoring.inputs.listed_rows import Told, listed_by
 from pipelines.scoring.inputs.manifest_files import (
     manifest_files,
     parts_below,
@@ -148,18 +149,25 @@ def _list_named(one: Input, layouts: Layouts) -> Iterator[ImageRef | Shard]:
     for file in manifest_files(one):
         folder = file[: file.rfind("/") + 1]
         above = said_by_folders(file, one.uri)
-        rows = named_images(file, one.kind, one.uri_column)
-        for row, (name, own) in enumerate(rows):
+        rows = named_images(file, one.kind, one.uri_column, is_listing=one.is_listing)
+        for row, (name, own, told) in enumerate(rows):
             said = layouts.add(above, own, (one.number, place))
+            whence = f"{file}#row={row}"
             if not name:
-                yield _nameless(one, f"{file}#row={row}", place, said)
+                yield _nameless(one, whence, place, said)
             else:
-                yield _named(one, name, folder, place, said)
+                yield _named(one, name, folder, place, said, told, whence)
             place += 1
 
 
 def _named(
-    one: Input, name: str, folder: str, place: int, said: Carried
+    one: Input,
+    name: str,
+    folder: str,
+    place: int,
+    said: Carried,
+    told: Told | None,
+    whence: str,
 ) -> ImageRef | Shard:
     try:
         uri = require_allowed(resolve(name, base=folder), one.buckets)
@@ -173,7 +181,9 @@ def _named(
             layout=said.layout.digest,
             refusal=(refused.failure, refused.detail),
         )
-    return _ref(one, uri, key=name, place=place, pattern=uri, said=said)
+    is_shard = shard_format_of(uri) is not None
+    listed = None if is_shard else listed_by(told, uri, f"{one.kind} {whence}")
+    return _ref(one, uri, key=name, place=place, pattern=uri, said=said, listed=listed)
 
 
 def _nameless(one: Input, uri: str, place: int, said: Carried) -> ImageRef:
