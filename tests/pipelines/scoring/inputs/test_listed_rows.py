@@ -7,8 +7,6 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from helpers.gcs_double import running_double
-from helpers.local_server import environment
 
 from pipelines.scoring.input import InputError
 from pipelines.scoring.inputs import list_input, resolve_inputs
@@ -16,21 +14,9 @@ from pipelines.scoring.planning.look_up import look_up_known
 from pipelines.scoring.reading.fetch import FetchedImage, fetch_image
 from pipelines.scoring.shards.shard import Shard
 from pipelines.storage import StoredObject, storage_for
-from pipelines.storage.stores import make_store, use_store
 from schemas.failures import Failure
 
 MAX_BYTES = 10_000
-
-
-@pytest.fixture
-def double():
-    """A double of gs:// that this process finds."""
-    with (
-        running_double() as (double, env),
-        environment(env),
-        use_store("gs", make_store("gs")),
-    ):
-        yield double
 
 
 def write_manifest(path, rows: list[dict]):
