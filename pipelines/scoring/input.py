@@ -24,6 +24,7 @@ class InputKind(enum.StrEnum):
     CSV = "CSV manifest"
     JSON_LINES = "manifest of JSON lines"
     PARQUET = "Parquet manifest"
+    INVENTORY = "inventory report"
 
 
 MANIFESTS = frozenset(

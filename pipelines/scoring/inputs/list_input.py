@@ -8,6 +8,8 @@ from pipelines.scoring.carried.layouts import Layouts
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import MANIFESTS, Input, InputKind
 from pipelines.scoring.inputs.choice import Chooser, PatternsMet, up_to_limit
+from pipelines.scoring.inputs.inventories.objects import report_objects
+from pipelines.scoring.inputs.inventories.report import read_report
 from pipelines.scoring.inputs.listed_rows import Told, listed_by
 from pipelines.scoring.inputs.manifest_files import (
     manifest_files,
@@ -49,8 +51,7 @@ def list_input(
       InputError: If a list or manifest turns out to be damaged.
       StorageError: If the store fails.
     """
-    is_listed = one.kind in (InputKind.FOLDER, InputKind.GLOB)
-    chooser = Chooser(one.choice, side_files_in=one.uri if is_listed else None)
+    chooser = Chooser(one.choice, side_files_in=_side_files_in(one))
     layouts = Layouts()
     named = _list_all(one, layouts)
     if not chooser.leaves_none_out:
@@ -59,6 +60,13 @@ def list_input(
     yield from layouts
     if one.choice.patterns:
         yield chooser.met
+
+
+def _side_files_in(one: Input) -> str | None:
+    """Return the folder or glob whose side files are left out, None for all others."""
+    if one.kind is InputKind.INVENTORY:
+        return ""
+    return one.uri if one.kind in (InputKind.FOLDER, InputKind.GLOB) else None
 
 
 def _chosen(
@@ -96,6 +104,8 @@ def _list_all(one: Input, layouts: Layouts) -> Iterator[ImageRef | Shard | LeftO
         return _list_numbered(one)
     if one.kind is InputKind.PARTS:
         return _list_parts(one)
+    if one.kind is InputKind.INVENTORY:
+        return _list_inventory(one)
     return _list_objects(one)
 
 
@@ -128,6 +138,19 @@ def _walk(one: Input) -> Iterator[StoredObject | SkippedLink]:
         is_folder = isinstance(one_found, SkippedLink) and one_found.is_folder
         if (glob.reaches_below if is_folder else glob.matches)(one_found.uri):
             yield one_found
+
+
+def _list_inventory(one: Input) -> Iterator[ImageRef | Shard | LeftOut]:
+    report = read_report(one.uri)
+    place = 0
+    for file in report.files:
+        for listed in report_objects(report, file, one):
+            if isinstance(listed, LeftOut):
+                yield listed
+                continue
+            key, found = listed
+            yield _ref(one, found.uri, key=key, place=place, pattern="", listed=found)
+            place += 1
 
 
 def _list_numbered(one: Input) -> Iterator[ImageRef | Shard]:

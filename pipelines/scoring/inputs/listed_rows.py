@@ -16,6 +16,7 @@ from pipelines.storage.uris import scheme_of
 
 _NEEDED = ("generation", "size_bytes")
 _TIME = "modified_at"
+_CURE = "correct it, or rename the column so that its photos are looked up one by one"
 _MAX_BYTES = 2**63 - 1
 _NUMBER = re.compile(r"\d{1,19}")
 _ETAG = re.compile(r"[\x21\x23-\x7e]+")
@@ -64,35 +65,46 @@ def told_by_columns(columns: Mapping[str, pa.Array]) -> list[Told] | None:
     """
     if not columns:
         return None
-    generations, sizes = (_values(name, columns[name]) for name in _NEEDED)
+    generations, sizes = (arrow_values(name, columns[name]) for name in _NEEDED)
     times = [None] * len(sizes)
     if _TIME in columns:
-        times = _values(_TIME, columns[_TIME])
+        times = arrow_values(_TIME, columns[_TIME])
     return [Told(*told) for told in zip(generations, sizes, times, strict=True)]
 
 
-def listed_by(told: Told | None, uri: str, whence: str) -> StoredObject | None:
+def listed_by(
+    told: Told | None, uri: str, whence: str, *, cure: str = _CURE
+) -> StoredObject | None:
     """Return what a row says of an object, None if that is not enough for a listing.
 
     Args:
       told: What the row says.
       uri: The object.
       whence: What the row is called in messages.
+      cure: What helps if it is malformed.
 
     Raises:
       InputError: If the row says what no listing can say.
     """
     if told is None or _is_missing(told.generation) or _is_missing(told.size_bytes):
         return None
-    return StoredObject(
-        uri=uri,
-        size_bytes=_size_bytes(told.size_bytes, whence),
-        generation=_generation(told.generation, uri, whence),
-        modified_at=_time(told.modified_at, whence),
-    )
+    try:
+        return StoredObject(
+            uri=uri,
+            size_bytes=_size_bytes(told.size_bytes),
+            generation=_generation(told.generation, uri),
+            modified_at=_time(told.modified_at),
+        )
+    except _MalformedError as error:
+        raise InputError(f"{whence} has {error}; {cure}") from error
 
 
-def _values(name: str, array: pa.Array) -> list[Any]:
+def arrow_values(name: str, array: pa.Array) -> list[Any]:
+    """Return values that Arrow has read, times as such.
+
+    Raises:
+      CannotCarryError: If they have a type that no value of it can be read of.
+    """
     if pa.types.is_timestamp(array.type):
         return array.cast(pa.timestamp("us", "UTC"), safe=False).to_pylist()
     return to_python(plain_column(name, array, array.type))
@@ -106,14 +118,14 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _size_bytes(value: Any, whence: str) -> int:
+def _size_bytes(value: Any) -> int:
     text = str(value) if isinstance(value, str) or _is_integer(value) else ""
     if not _NUMBER.fullmatch(text) or int(text) > _MAX_BYTES:
-        raise _malformed(whence, "size_bytes", value, "a size is a number of bytes")
+        raise _malformed("size_bytes", value, "a size is a number of bytes")
     return int(text)
 
 
-def _generation(value: Any, uri: str, whence: str) -> str:
+def _generation(value: Any, uri: str) -> str:
     scheme = scheme_of(uri)
     text = str(value) if isinstance(value, str) or _is_integer(value) else ""
     if scheme == "s3" and len(text) > 2 and text[0] == text[-1] == '"':
@@ -126,11 +138,11 @@ def _generation(value: Any, uri: str, whence: str) -> str:
         is_right = is_file_generation(text)
     if not is_right:
         told = _SPELLINGS.get(scheme, _SPELLINGS[""])
-        raise _malformed(whence, "generation", value, told)
+        raise _malformed("generation", value, told)
     return text
 
 
-def _time(value: Any, whence: str) -> datetime.datetime | None:
+def _time(value: Any) -> datetime.datetime | None:
     if _is_missing(value):
         return None
     try:
@@ -141,11 +153,12 @@ def _time(value: Any, whence: str) -> datetime.datetime | None:
         return value.astimezone(datetime.UTC)
     except (TypeError, ValueError, OverflowError) as error:
         told = "a time is as 2026-01-02T03:04:05Z"
-        raise _malformed(whence, _TIME, value, told) from error
+        raise _malformed(_TIME, value, told) from error
 
 
-def _malformed(whence: str, name: str, value: Any, told: str) -> InputError:
-    return InputError(
-        f"{whence} has {name} {value!r}, and {told}; correct it, or rename the column "
-        "so that its photos are looked up one by one"
-    )
+class _MalformedError(ValueError):
+    """A value that no listing says."""
+
+
+def _malformed(name: str, value: Any, told: str) -> _MalformedError:
+    return _MalformedError(f"{name} {value!r}, and {told}")
