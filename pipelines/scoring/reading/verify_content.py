@@ -91,7 +91,7 @@ class CheckContent(beam.DoFn):
 def _keyed(
     check: ContentCheck,
 ) -> tuple[tuple[str, ...], tuple[int, ContentCheck]]:
-    piece = piece_of(check.ref)
+    piece = piece_of(check.ref, is_fast=True)
     if piece is None:
         return (check.ref.uri,), (0, check)
     key, place = piece

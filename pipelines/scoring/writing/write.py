@@ -135,7 +135,10 @@ def write_shard(
         ),
         failures=Counter(table.column("failure").drop_null().to_pylist()),
         samples={
-            model.name: sample_scores(table.column(model.column).drop_null().to_numpy())
+            model.name: sample_scores(
+                table.column(model.column).drop_null().to_numpy(),
+                shard_count=shard_count,
+            )
             for model in run.ledger_models
         },
         stats=file_stats(table, [*_IN_STATS, *(m.column for m in run.ledger_models)]),
