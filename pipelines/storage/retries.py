@@ -12,6 +12,28 @@ from pipelines.storage.errors import StorageError
 _Answer = TypeVar("_Answer")
 
 
+class Repeated:
+    """How many requests this process has made again, for whoever counts them."""
+
+    def __init__(self):
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def add(self) -> None:
+        """Count one."""
+        with self._lock:
+            self._count += 1
+
+    def take(self) -> int:
+        """Return how many there were since the last call."""
+        with self._lock:
+            count, self._count = self._count, 0
+        return count
+
+
+REPEATED = Repeated()
+
+
 class DamagedError(Exception):
     """Bytes do not arrive as they are stored."""
 
@@ -100,6 +122,7 @@ class Retrier:
                 if wait is None:
                     self._count(lost=True)
                     raise
+                REPEATED.add()
                 time.sleep(wait)
             else:
                 self._count(lost=False)

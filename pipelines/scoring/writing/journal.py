@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.ledger.folder import LedgerFolderError, read_upgraded
+from pipelines.scoring.monitoring.metrics import count_retries
 from pipelines.scoring.planning.failure_budget import FailureBudgetError
 from pipelines.scoring.planning.first_images import first_images_of
 from pipelines.scoring.planning.plan import JournalEntry
@@ -179,6 +180,7 @@ class JournalRows(beam.DoFn):
             self._write()
         if self._writing:
             self._writing.result()
+        count_retries()
 
     def _write(self) -> None:
         """Begin to write the waiting rows when those before are written."""

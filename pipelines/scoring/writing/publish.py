@@ -12,6 +12,7 @@ from pipelines.ledger.folder import (
 from pipelines.scoring.asked import asked_of
 from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.listing import ListingCounts, require_whole_listing
+from pipelines.scoring.monitoring.lineage import tell_sink
 from pipelines.scoring.planning.failure_budget import require_within_budget
 from pipelines.scoring.planning.lost_shards import ShardTally, lost_images
 from pipelines.scoring.planning.plan import PlanCounts
@@ -111,6 +112,7 @@ def publish_run(
     )
     manifest = _manifest_of(run, counts, summaries, listing, columns, rows)
     publish_manifest(run.output, run.manifest_number, manifest)
+    tell_sink(run.output)
     drop_published_journal(run)
     return manifest
 
