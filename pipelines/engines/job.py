@@ -18,6 +18,7 @@ from pipelines.engines.embedded.deaths import is_worker_death
 from pipelines.engines.embedded.process import install, limit_to_one_thread
 from pipelines.engines.engine import Engine, JobFacts, engine_of
 from pipelines.engines.job_service import silence_job_service
+from pipelines.engines.log_lines import show_log_lines
 from pipelines.engines.require_engine import require_engine
 from pipelines.engines.runners import make_runner
 from pipelines.engines.whereabouts import whereabouts
@@ -195,6 +196,7 @@ class Job:
             )
 
     def _start_once(self, build: Build, workers: int) -> PipelineResult:
+        show_log_lines(is_quiet=False)
         if self.engine is Engine.EMBEDDED:
             install()
         elif self.engine in (Engine.PRISM, Engine.FLINK):

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.scoring.monitoring.counters import COMPILATIONS, COMPUTED_TOKENS, TOKENS
+from pipelines.scoring.monitoring.metrics import COMPILATIONS, COMPUTED_TOKENS, TOKENS
 from pipelines.scoring.run import Run
 from schemas.manifest import Manifest
 from schemas.text import printable

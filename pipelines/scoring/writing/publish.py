@@ -8,6 +8,7 @@ from pipelines.ledger.states import publish_state
 from pipelines.scoring.asked import asked_of
 from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.listing import ListingCounts, require_whole_listing
+from pipelines.scoring.monitoring.lineage import tell_sink
 from pipelines.scoring.planning.failure_budget import require_within_budget
 from pipelines.scoring.planning.lost_shards import ShardTally, lost_images
 from pipelines.scoring.planning.plan import PlanCounts
@@ -106,6 +107,7 @@ def publish_run(
         schema=ledger_schema(columns.fields, run.ledger_models),
         stats={summary.file.path: summary.stats for summary in summaries},
     )
+    tell_sink(run.output)
     drop_published_journal(run)
     return manifest
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.scoring.carried.columns import CarriedColumns
+from pipelines.scoring.monitoring.metrics import count_retries
 from pipelines.scoring.planning.plan import KeptRow
 from pipelines.scoring.run import Run
 from pipelines.scoring.writing.kept_rows import read_kept_rows
@@ -194,3 +195,4 @@ class WriteShard(beam.DoFn):
             columns=columns,
             run=self._run,
         )
+        count_retries()
