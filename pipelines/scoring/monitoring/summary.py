@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.scoring.monitoring.metrics import COMPILATIONS, COMPUTED_TOKENS, TOKENS
+from pipelines.scoring.monitoring.report import commit_report
 from pipelines.scoring.run import Run
 from schemas.manifest import Manifest, manifest_name
 from schemas.text import printable
@@ -24,14 +25,14 @@ class RunSummary:
 
     Attributes:
       ledger: The ledger's folder.
-      manifest_path: The manifest that the run published, below the ledger's folder.
+      version: Number of the state that the run published.
       manifest: What it says.
       seconds: Wall time of the job.
       counters: The job's counters by name.
     """
 
     ledger: str
-    manifest_path: str
+    version: int
     manifest: Manifest
     seconds: float
     counters: dict[str, int]
@@ -48,7 +49,7 @@ class RunSummary:
         """Return the summary of a run that published `manifest`."""
         return cls(
             ledger=run.output,
-            manifest_path=manifest_name(run.manifest_number),
+            version=run.manifest_number,
             manifest=manifest,
             seconds=seconds,
             counters=counters,
@@ -61,22 +62,15 @@ class RunSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `--json` prints."""
-        return {
-            "ledger": self.ledger,
-            "manifest": self.manifest_path,
-            "run_id": self.manifest.run_id,
-            "counts": dataclasses.asdict(self.manifest.counts),
-            "left_out": [dataclasses.asdict(one) for one in self.manifest.left_out],
-            "unmatched": list(self.manifest.unmatched),
-            "renamed": self.manifest.renamed,
-            "not_carried": self.manifest.not_carried,
-            "failures": self.manifest.failures,
-            "score_quantiles": self.manifest.score_quantiles,
-            "seconds": round(self.seconds, 3),
-            "images_per_second": round(self.images_per_second, 3),
-            "tokens": self.counters.get(TOKENS, 0),
-            "computed_tokens": self.counters.get(COMPUTED_TOKENS, 0),
-            "compilations": self.counters.get(COMPILATIONS, 0),
+        facts = commit_report(
+            self.manifest,
+            ledger=self.ledger,
+            version=self.version,
+            seconds=self.seconds,
+        )
+        return facts | {
+            name: self.counters.get(name, 0)
+            for name in (TOKENS, COMPUTED_TOKENS, COMPILATIONS)
         }
 
 
@@ -114,7 +108,7 @@ def print_summary(summary: RunSummary) -> None:
         add(f"musiq_{name}", ", ".join(shown) or "no scores")
     seconds = f"{summary.seconds:.1f} s, {summary.images_per_second:.2f} images/s"
     add("time", seconds)
-    add("ledger", f"{summary.ledger} ({summary.manifest_path})")
+    add("ledger", f"{summary.ledger} ({manifest_name(summary.version)})")
     console = Console()
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
