@@ -61,7 +61,10 @@ setup(
     packages=find_packages(
         include=[f"{name}{rest}" for name in PACKAGES for rest in ("", ".*")]
     ),
-    package_data={"musiq_core.model_files": ["builtin.safetensors"]},
+    package_data={
+        "musiq_core.model_files": ["builtin.safetensors"],
+        "schemas": ["*.schema.json"],
+    },
     install_requires=[
         "apache-beam>=2.77,<2.78",
         "filelock>=3.20",

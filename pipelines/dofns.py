@@ -30,12 +30,17 @@ class BundleDoFn(beam.DoFn, abc.ABC):
 class AheadDoFn(BundleDoFn, Generic[Item, Result]):
     """A DoFn that works on the next elements while those before them are being used.
 
-    Results come in the order of the elements.
+    Results come in the order of the elements. `report` is called by the thread of the
+    bundle, which alone can tell Beam of metrics.
     """
 
     @abc.abstractmethod
     def start_ahead(self) -> ReadAhead[Item, Result]:
         """Start what works ahead, once on every worker."""
+
+    @abc.abstractmethod
+    def report(self) -> None:
+        """Tell Beam what was measured since the last call."""
 
     def setup(self):
         """Start the threads."""
@@ -52,7 +57,9 @@ class AheadDoFn(BundleDoFn, Generic[Item, Result]):
     def process(self, element: Item) -> Iterator[Result]:
         """Emit the results that are due."""
         yield from self._ahead.add(element)
+        self.report()
 
     def drain(self) -> Iterator[Result]:
         """Yield the results still on their way."""
-        return self._ahead.drain()
+        yield from self._ahead.drain()
+        self.report()

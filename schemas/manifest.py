@@ -84,7 +84,7 @@ class Manifest:
     """One published state of a ledger.
 
     Attributes:
-      run_id: The run that published it; its rows lie in `runs/<run_id>`.
+      run_id: The run that published it; the rows that it wrote lie in `runs/<run_id>`.
       created_at: When the run started, ISO 8601, UTC.
       counts: The accounting identity, checked at construction.
       failures: Rows of this state by failure class, vanished ones included.

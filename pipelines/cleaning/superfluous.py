@@ -63,7 +63,7 @@ def find_superfluous(
         )
     first_kept, needed = _kept(ledger, commits, keep, changed_before)
     newest = max(commits)
-    going_on = _started_since(found, commits[newest].modified_at)
+    going_on = _started_since(found, _changed_at(commits[newest]))
     going_on -= {run_of(read_commit(ledger, newest))}
     checkpoints = _in_log(found, checkpoint_version)
     return Superfluous(
@@ -80,7 +80,7 @@ def find_superfluous(
             if name not in needed
             and not name.startswith(_LOG)
             and not _belongs_to(name, going_on)
-            and one.modified_at < changed_before
+            and _changed_at(one) < changed_before
         ),
         spared_runs=tuple(sorted(going_on)),
     )
@@ -106,7 +106,7 @@ def _kept(
     superseded_late = (
         version - 1
         for version, commit in commits.items()
-        if commit.modified_at >= changed_before and version - 1 in commits
+        if _changed_at(commit) >= changed_before and version - 1 in commits
     )
     first = max(min(commits), min([newest - keep + 1, *superseded_late]))
     first_kept = state = read_table_state(ledger, first)
@@ -128,7 +128,7 @@ def _started_since(
     return {
         parts[1]
         for parts, one in names
-        if parts[0] == "runs" and parts[2:] == ["run.json"] and one.modified_at >= time
+        if parts[0] == "runs" and parts[2:] == ["run.json"] and _changed_at(one) >= time
     }
 
 
@@ -138,3 +138,8 @@ def _belongs_to(name: str, going_on: set[str]) -> bool:
     if folder == "journal":
         return bool(going_on)
     return folder == "runs" and rest.partition("/")[0] in going_on
+
+
+def _changed_at(found: StoredObject) -> datetime.datetime:
+    """Return when a file changed last; one of which that is not known has just now."""
+    return found.modified_at or datetime.datetime.now(datetime.UTC)

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.scoring.monitoring.counters import SCORED
+from pipelines.scoring.monitoring.metrics import SCORED
 from schemas.errors import UsageError
 from schemas.programs.command_line import ArgumentParser
 

@@ -13,10 +13,12 @@ from musiq_core.images.preparation import Preparation, PreparationConfig
 from pipelines.decoding import messages
 from pipelines.decoding.answers import AnswerError, unpack_answer
 from pipelines.decoding.limits import DecoderLimits
+from pipelines.sparse_warnings import SparseWarnings
 from schemas.failures import Failure, ImageFailure
 
 _CHILD_MODULE = "pipelines.decoding.child"
 _START_SECONDS = 60.0
+_WARNINGS = SparseWarnings()
 _ROOT = Path(__file__).parents[2]
 # Else glibc gives the memory of every large array back at once and gets it anew, page
 # by page, for the next image: that took the child longer than decoding.
@@ -52,6 +54,7 @@ class Decoder:
           DecoderError: If no child can be started.
         """
         if self._process and self._process.poll() is not None:
+            _WARNINGS.warn("a decode child was found dead, and is replaced")
             self.close()  # it died of what is no image's fault
         child = self._child or self._start()
         deadline = time.monotonic() + self._limits.seconds
@@ -128,6 +131,9 @@ class Decoder:
                 Failure.TIMEOUT, f"decoding took longer than {self._limits.seconds:g} s"
             )
         name = signal.Signals(-code).name if code and code < 0 else f"exit {code}"
+        _WARNINGS.warn(
+            f"a decode child died over an image ({name}), which is a failed row"
+        )
         return ImageFailure(Failure.DECODER_CRASH, f"the decoder died ({name})")
 
 

@@ -18,6 +18,7 @@ from pipelines.engines.embedded.deaths import is_worker_death
 from pipelines.engines.embedded.process import install, limit_to_one_thread
 from pipelines.engines.engine import Engine, JobFacts, engine_of
 from pipelines.engines.job_service import silence_job_service
+from pipelines.engines.log_lines import show_log_lines
 from pipelines.engines.require_engine import require_engine
 from pipelines.engines.runners import make_runner
 from pipelines.engines.whereabouts import whereabouts
@@ -73,18 +74,38 @@ class Endings:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class JobFailure:
+    """Why a job failed, as it was told.
+
+    Attributes:
+      exit_code: What its program returns.
+      kind: Class of the error, such as "FailureBudgetError".
+      line: What was said.
+    """
+
+    exit_code: int
+    kind: str
+    line: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Outcome:
     """How a job went, as far as its program waited for it.
 
     Attributes:
-      exit_code: 0, unless it failed.
       is_done: Whether what it makes is there; a job that was handed over still runs.
       result: What its last start ended with; None if that failed.
+      failure: Why it failed; None if it did not.
     """
 
-    exit_code: int
     is_done: bool = False
     result: PipelineResult | None = None
+    failure: JobFailure | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0, unless it failed."""
+        return self.failure.exit_code if self.failure else 0
 
     @property
     def counters(self) -> dict[str, int]:
@@ -105,11 +126,13 @@ class Job:
       program: For messages, such as "musiq score".
       options: Beam's options.
       facts: What its engine must know of it.
+      is_quiet: Whether nothing is said but why it failed.
     """
 
     program: str
     options: PipelineOptions
     facts: JobFacts
+    is_quiet: bool = False
 
     @functools.cached_property
     def engine(self) -> Engine:
@@ -167,8 +190,8 @@ class Job:
             with display or contextlib.nullcontext():
                 result = self._start(build, recovery, workers or self._default_workers)
         except (Exception, KeyboardInterrupt) as error:
-            return Outcome(exit_code=self.tell(error, endings))
-        return Outcome(exit_code=0, is_done=not self.engine.is_submitted, result=result)
+            return Outcome(failure=self.tell(error, endings))
+        return Outcome(is_done=not self.engine.is_submitted, result=result)
 
     @property
     def _default_workers(self) -> int:
@@ -195,6 +218,7 @@ class Job:
             )
 
     def _start_once(self, build: Build, workers: int) -> PipelineResult:
+        show_log_lines(is_quiet=self.is_quiet)
         if self.engine is Engine.EMBEDDED:
             install()
         elif self.engine in (Engine.PRISM, Engine.FLINK):
@@ -209,21 +233,27 @@ class Job:
             result.wait_until_finish()
         return result
 
-    def tell(self, error: BaseException, endings: Endings) -> int:
-        """Say why the job failed and return the exit code."""
+    def tell(self, error: BaseException, endings: Endings) -> JobFailure:
+        """Say why the job failed, and return that."""
         if is_interrupt(error):
-            self._say(endings.interrupted)
-            return _FAILED
-        code, line = _FAILED, refusal(error)
+            self._print(endings.interrupted)
+            kind = KeyboardInterrupt.__name__
+            return JobFailure(exit_code=_FAILED, kind=kind, line=endings.interrupted)
+        code, kind, line = _FAILED, type(error).__name__, refusal(error)
         if is_worker_death(error):
-            line = endings.worker_died
+            kind, line = "WorkerDeath", endings.worker_died
         elif cause := known_cause(error):
-            code, line = endings.exit_code(cause.kind), cause.line
+            code, kind = endings.exit_code(cause.kind), cause.kind.__name__
+            line = cause.line
         if line is None:
             traceback.print_exception(error)
             line = "the job failed, see the traceback above; nothing was published"
-        self._say(f"error: {printable(line)}")
-        return code
+        self._print(f"error: {printable(line)}")
+        return JobFailure(exit_code=code, kind=kind, line=printable(line))
 
     def _say(self, line: str) -> None:
+        if not self.is_quiet:
+            self._print(line)
+
+    def _print(self, line: str) -> None:
         print(f"{self.program}: {line}", file=sys.stderr)

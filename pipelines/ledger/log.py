@@ -16,7 +16,7 @@ from schemas.delta.checkpoints import (
     to_last_checkpoint,
 )
 from schemas.delta.commits import FOLDER, Commit, commit_name, commit_version
-from schemas.delta.state import TableState, after
+from schemas.delta.state import TableState, after, without_expired
 
 _FILE_MAX_BYTES = 2**31
 
@@ -96,6 +96,7 @@ def put_checkpoint(ledger: str, state: TableState) -> None:
     Raises:
       StorageError: If it cannot be written.
     """
+    state = without_expired(state)
     uri = join(ledger, checkpoint_name(state.version))
     storage_for(uri).write_if_absent(uri, to_checkpoint(state))
     numbers = (checkpoint_version(name) for name in _names(ledger))

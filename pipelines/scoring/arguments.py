@@ -210,7 +210,13 @@ SCORE = Program(
         ),
         Flag(
             "json",
-            "print the summary as JSON instead of a table",
+            "print one JSON object instead of a table, also if the run fails; "
+            "schemas/score_report.schema.json says what it holds",
+            is_local=True,
+        ),
+        Flag(
+            "quiet",
+            "print nothing but errors, and the JSON if that is asked for",
             is_local=True,
         ),
     ),

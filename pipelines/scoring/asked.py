@@ -12,6 +12,7 @@ from schemas.errors import UsageError
 from schemas.plain import to_plain
 
 _ENGINE = "beam"
+_HOW_IT_TELLS = ("json", "quiet")
 
 
 def asked_of(run: Run) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def asked_of(run: Run) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for field in dataclasses.fields(ScoringConfig):
         value = getattr(run.asked, field.name)
-        if value != field.default and field.name != "json":
+        if value != field.default and field.name not in _HOW_IT_TELLS:
             told[field.name] = to_plain(value)
     told["input"] = [one.uri for one in run.inputs]
     told["output"] = run.output

@@ -1,14 +1,16 @@
 """`musiq score`: from arguments to a run, and from its manifest to a summary."""
 
 import contextlib
+import dataclasses
 import functools
 import json
 import sys
 import tempfile
 import time
+from typing import Any
 
 from pipelines.engines.beam_options import asked_options, parse_beam_options
-from pipelines.engines.job import Endings, Job, Recovery
+from pipelines.engines.job import Endings, Job, JobFailure, Recovery
 from pipelines.ledger.states import is_published, read_state
 from pipelines.progress import show_progress
 from pipelines.scoring.config import Device, ScoringConfig, Vanished
@@ -17,6 +19,11 @@ from pipelines.scoring.device import require_device, use_device
 from pipelines.scoring.flow import score_photos
 from pipelines.scoring.input import InputError
 from pipelines.scoring.monitoring.progress import WORDING, clear_progress, read_progress
+from pipelines.scoring.monitoring.report import (
+    failure_report,
+    log_report,
+    submission_report,
+)
 from pipelines.scoring.monitoring.summary import RunSummary, print_summary
 from pipelines.scoring.planning.check_plan import (
     VanishedError,
@@ -39,13 +46,36 @@ _ENDINGS = Endings(
     "published. Finished rows are kept: run again, with fewer --workers",
     exit_codes={FailureBudgetError: 3, VanishedError: 3, InputError: 2},
 )
-_NOTHING_SCORED = 4
 
 
 def run(config: ScoringConfig, engine: EngineArguments) -> int:
     """Score the inputs and return the exit code."""
+    try:
+        report = _score(config, engine)
+    except (MusiqError, KeyboardInterrupt) as error:
+        refused = isinstance(error, MusiqError)
+        failure = failure_report(
+            kind=type(error).__name__,
+            line=str(error) if refused else "interrupted",
+            exit_code=2 if refused else 1,
+            ledger=config.output,
+        )
+        _tell_machines(failure, config)
+        raise
+    _tell_machines(report, config)
+    return report["exit_code"]
+
+
+def _tell_machines(report: dict[str, Any], config: ScoringConfig) -> None:
+    log_report(report)
+    if config.json:
+        print(json.dumps(report))
+
+
+def _score(config: ScoringConfig, engine: EngineArguments) -> dict[str, Any]:
+    """Score the inputs, tell people of it, and return what machines are told."""
     options = parse_beam_options(engine)
-    job = Job("musiq score", options, job_facts(config))
+    job = Job("musiq score", options, job_facts(config), is_quiet=config.quiet)
     job.check()
     if job.engine.is_on_this_machine:
         _set_up_device(config.device, config.workers)
@@ -54,7 +84,7 @@ def run(config: ScoringConfig, engine: EngineArguments) -> int:
         if job.engine.is_on_this_machine:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="musiq-"))
             read = functools.partial(read_progress, folder)
-            display = show_progress(read, WORDING)
+            display = None if config.quiet else show_progress(read, WORDING)
         run = start_run(config, engine=asked_options(engine), progress_folder=folder)
         job.label_models({m.name: m.digest for m in run.ledger_models})
         _tell_what_may_surprise(config, run)
@@ -66,26 +96,35 @@ def run(config: ScoringConfig, engine: EngineArguments) -> int:
             workers=config.workers,
             display=display,
         )
+    if outcome.failure:
+        return _failed(outcome.failure, run)
     if not outcome.is_done:
-        return outcome.exit_code
+        return submission_report(ledger=run.output, run_id=run.id)
     try:
         manifest = read_state(run.output, run.version).manifest
     except MusiqError as error:
-        return job.tell(error, _ENDINGS)
+        return _failed(job.tell(error, _ENDINGS), run)
     summary = RunSummary.of(
         run,
         manifest,
         seconds=time.monotonic() - started,
         counters=outcome.counters,
     )
-    print(json.dumps(summary.to_dict())) if config.json else print_summary(summary)
-    counts = summary.manifest.counts
+    if not (config.json or config.quiet):
+        print_summary(summary)
+    counts = manifest.counts
     if has_shrunk(counts.vanished, run):
         _say(
             f"the input no longer names {share_in_words(counts.vanished, run)}; their "
-            "rows are kept, marked as vanished"
+            "rows are kept, marked as vanished",
+            config,
         )
-    return 0 if counts.scored or counts.carried_over else _NOTHING_SCORED
+    return summary.to_dict()
+
+
+def _failed(failure: JobFailure, run: Run) -> dict[str, Any]:
+    told = dataclasses.asdict(failure)
+    return failure_report(**told, ledger=run.output, run_id=run.id)
 
 
 def _set_up_device(device: Device, workers: int | None) -> None:
@@ -129,18 +168,24 @@ def _tell_what_may_surprise(config: ScoringConfig, run: Run) -> None:
     if not run.asked.model:
         _say(
             "no --model given, so the built-in one scores; `musiq models inspect "
-            "builtin` tells what it is good for"
+            "builtin` tells what it is good for",
+            config,
         )
     if flags := remembered_flags(config, run.asked):
-        _say(f"as in the ledger's last run: {', '.join(flags)}; give it anew to change")
+        _say(
+            f"as in the ledger's last run: {', '.join(flags)}; give it anew to change",
+            config,
+        )
     is_marking = run.limits.vanished is Vanished.MARK
     if is_marking and run.previous and not run.previous.is_reusable:
         _say(
             "everything is scored again (--rescore, or other models or settings), so "
             "rows of vanished inputs cannot be marked: they are dropped; older states "
-            "keep them"
+            "keep them",
+            config,
         )
 
 
-def _say(line: str) -> None:
-    print(f"musiq score: {printable(line)}", file=sys.stderr)
+def _say(line: str, config: ScoringConfig) -> None:
+    if not config.quiet:
+        print(f"musiq score: {printable(line)}", file=sys.stderr)

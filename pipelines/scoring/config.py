@@ -86,6 +86,7 @@ class ScoringConfig:
       decode_timeout_seconds: An image that takes longer fails as `timeout`.
       workers: Local worker processes; None means what suits the device.
       json: Whether the summary is JSON.
+      quiet: Whether nothing but errors and that JSON is printed.
       rows_per_shard: Rows of one Parquet file, about.
     """
 
@@ -118,6 +119,7 @@ class ScoringConfig:
     decode_timeout_seconds: float = DecoderLimits.seconds
     workers: int | None = None
     json: bool = False
+    quiet: bool = False
     rows_per_shard: int = 100_000
 
     def __post_init__(self):

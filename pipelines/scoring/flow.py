@@ -72,7 +72,7 @@ def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
     checked = once | "Check" >> beam.Map(check_plan, *met)
     rows = (
         to_score
-        | "Gather" >> Gather()
+        | "Gather" >> Gather(is_fast=run.asked.device.is_accelerator)
         | "Reshuffle" >> beam.Reshuffle()
         | "Fetch"
         >> beam.ParDo(

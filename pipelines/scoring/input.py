@@ -24,6 +24,7 @@ class InputKind(enum.StrEnum):
     CSV = "CSV manifest"
     JSON_LINES = "manifest of JSON lines"
     PARQUET = "Parquet manifest"
+    INVENTORY = "inventory report"
 
 
 MANIFESTS = frozenset(
@@ -44,6 +45,8 @@ class Input:
       is_many: Whether it stands for many lists or manifests: a glob, numbered files,
         or a folder of parts.
       files: Its files by their names below `uri`, where they are known beforehand.
+      is_listing: Whether rows of a manifest that say a generation and a size count as
+        what a listing says.
       buckets: Buckets that a list may name.
       choice: Which of the files and members that it names are tried.
     """
@@ -55,5 +58,6 @@ class Input:
     image_column: str | None = None
     is_many: bool = False
     files: tuple[str, ...] = ()
+    is_listing: bool = True
     buckets: frozenset[str] = frozenset()
     choice: Choice = dataclasses.field(default_factory=Choice)

@@ -16,6 +16,8 @@ from pipelines.scoring.choosing.choice import PatternsMet
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input
 from pipelines.scoring.inputs import list_input
+from pipelines.scoring.monitoring.lineage import tell_source
+from pipelines.scoring.monitoring.metrics import count_retries
 from pipelines.scoring.planning.lost_shards import LostShard, ShardTally
 from pipelines.scoring.run import Run
 from pipelines.scoring.shards.list_shard import claimed_images, list_shard
@@ -99,6 +101,7 @@ class ListInput(beam.DoFn):
         | TaggedOutput[Literal["layouts"], tuple[FoundLayout, ...]]
     ]:
         """Emit what one input names."""
+        tell_source(element)
         refs = shards = 0
         left_out, met = LeftOutTally(), PatternsMet()
         layouts: list[FoundLayout] = []
@@ -115,6 +118,7 @@ class ListInput(beam.DoFn):
             else:
                 refs += 1
                 yield named
+        count_retries()
         counts = counts_of(refs, left_out, met, inputs=1, shards=shards)
         yield TaggedOutput(LISTED, counts)
         yield TaggedOutput(LAYOUTS, first_of_each(layouts))
@@ -150,6 +154,7 @@ class ListShard(beam.DoFn):
                 if named.uri == element.uri and named.refusal:
                     lost, _ = named.refusal
                 yield named
+        count_retries()
         yield TaggedOutput(LISTED, counts_of(refs, left_out, met, listed_shards=1))
         yield TaggedOutput(LAYOUTS, first_of_each(layouts))
         yield TaggedOutput(TALLIES, _tally(element, refs, lost))

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -18,14 +19,21 @@ from pipelines.dofns import BundleDoFn
 from pipelines.models.read import read_model_bytes
 from pipelines.scoring.config import Device
 from pipelines.scoring.device import make_scorer, require_device, self_test_tolerance
-from pipelines.scoring.monitoring.counters import count_rows, count_work
+from pipelines.scoring.monitoring.metrics import (
+    SCORE_MS,
+    Stopwatch,
+    count_bundle,
+    count_rows,
+    count_work,
+)
 from pipelines.scoring.monitoring.progress import ProgressCounter
 from pipelines.scoring.reading.prepare import PreparedImage
 from pipelines.scoring.run import ScoringModel
 from schemas.failures import Failure
 from schemas.ledger import LedgerRow
 
-_Started = tuple[Sequence[PreparedImage], list[jax.Array] | None]
+# A batch, what has begun of it, and the seconds that took.
+_Started = tuple[Sequence[PreparedImage], list[jax.Array] | None, float]
 
 
 def load_scorer(model: ScoringModel, device: Device) -> Scorer:
@@ -145,14 +153,17 @@ class ScoreBatches(BundleDoFn):
             lambda: _Scorers(load_scorer(m, self._device) for m in self._models)
         )
         self._progress = ProgressCounter(self._progress_folder)
+        self._times = Stopwatch(SCORE_MS)
 
     def start_bundle(self):
         """Start with no images waiting; batches never reach across bundles."""
+        self._images = 0
         self._batcher: Batcher[PreparedImage] = self._scorers[0].new_batcher()
         self._under_way: deque[_Started] = deque()
 
     def process(self, element: PreparedImage | LedgerRow) -> Iterator[LedgerRow]:
         """Emit the rows of every batch that is finished by now."""
+        self._images += 1
         if isinstance(element, LedgerRow):
             yield from self._finished([element])
         elif batch := self._batcher.add(element, element.token_count):
@@ -164,20 +175,24 @@ class ScoreBatches(BundleDoFn):
             yield from self._score(batch)
         while self._under_way:
             yield from self._finish_oldest()
+        count_bundle(self._images)
 
     def _score(self, batch: Sequence[PreparedImage]) -> Iterator[LedgerRow]:
         """Start a batch; an accelerator has it to work on while the last one ends."""
-        started = None
+        began, started = time.perf_counter(), None
         if self._batches_ahead:
             with contextlib.suppress(Exception):  # finishing will meet it again
                 started = start_batch(batch, self._scorers)
-        self._under_way.append((batch, started))
+        self._under_way.append((batch, started, time.perf_counter() - began))
         while len(self._under_way) > self._batches_ahead:
             yield from self._finish_oldest()
 
     def _finish_oldest(self) -> list[LedgerRow]:
-        batch, started = self._under_way.popleft()
+        batch, started, seconds = self._under_way.popleft()
+        began = time.perf_counter()
         rows = score_batch(batch, self._scorers, started)
+        self._times.add(seconds + time.perf_counter() - began)
+        self._times.report()
         count_work(self._scorers.take_uncounted())
         return self._finished(rows)
 

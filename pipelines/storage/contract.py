@@ -17,13 +17,13 @@ class StoredObject:
       uri: Its name, to be opened literally.
       size_bytes: Its size.
       generation: The store's version of it; another content has another generation.
-      modified_at: When it last changed, UTC.
+      modified_at: When it last changed, UTC; None if what told of it does not say.
     """
 
     uri: str
     size_bytes: int
     generation: str
-    modified_at: datetime.datetime
+    modified_at: datetime.datetime | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

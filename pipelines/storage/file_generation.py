@@ -36,6 +36,11 @@ def is_same_generation(known: str | None, listed: str) -> bool:
     return parts is not None and parts[2] is None and known == _time(listed)
 
 
+def is_file_generation(text: str) -> bool:
+    """Whether a text is a generation of a local file, of a ledger of any age."""
+    return _FORM.fullmatch(text) is not None
+
+
 def is_same_time(known: str | None, listed: str) -> bool:
     """Whether a file may be as it was: its modification time, at least, is."""
     return known is not None and _time(known) == _time(listed)

@@ -11,7 +11,11 @@ from typing import BinaryIO
 
 from pipelines.storage.contract import SkippedLink, StoredObject, require_size
 from pipelines.storage.errors import ObjectRefused, StorageError
-from pipelines.storage.file_generation import file_generation, is_same_time
+from pipelines.storage.file_generation import (
+    file_generation,
+    is_same_generation,
+    is_same_time,
+)
 from pipelines.storage.folders.walk import Links, walk
 from pipelines.storage.uris import path_of_uri, uri_of_path
 from schemas.failures import Failure
@@ -161,7 +165,8 @@ def _refusals_of(uri: str) -> Iterator[None]:
 
 
 def _require_unchanged(found: StoredObject, listed: StoredObject) -> None:
-    if found != listed:
+    is_same = is_same_generation(listed.generation, found.generation)
+    if not is_same or found.size_bytes != listed.size_bytes:
         raise ObjectRefused(
             Failure.CHANGED, "the file changed after it was listed", listed.uri
         )

@@ -7,9 +7,33 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from pipelines.sparse_warnings import SparseWarnings
 from pipelines.storage.errors import StorageError
 
 _Answer = TypeVar("_Answer")
+
+
+class Repeated:
+    """How many requests this process has made again, for whoever counts them."""
+
+    def __init__(self):
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def add(self) -> None:
+        """Count one."""
+        with self._lock:
+            self._count += 1
+
+    def take(self) -> int:
+        """Return how many there were since the last call."""
+        with self._lock:
+            count, self._count = self._count, 0
+        return count
+
+
+REPEATED = Repeated()
+_WARNINGS = SparseWarnings()
 
 
 class DamagedError(Exception):
@@ -69,11 +93,19 @@ class Retrier:
     Args:
       policy: How patiently.
       is_passing: Whether an error may be gone when the same is asked again.
+      reason_of: What an error means, in words that hold no secrets.
     """
 
-    def __init__(self, policy: RetryPolicy, *, is_passing: Callable[[Exception], bool]):
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        *,
+        is_passing: Callable[[Exception], bool],
+        reason_of: Callable[[Exception], str] = lambda error: type(error).__name__,
+    ):
         self._policy = policy
         self._is_passing = is_passing
+        self._reason_of = reason_of
         self._losses = 0
         self._lock = threading.Lock()
 
@@ -100,6 +132,7 @@ class Retrier:
                 if wait is None:
                     self._count(lost=True)
                     raise
+                self._tell(error)
                 time.sleep(wait)
             else:
                 self._count(lost=False)
@@ -122,6 +155,12 @@ class Retrier:
                 f"{self._losses - 1} more in a row, so the store counts as down: run "
                 "again when it answers, finished rows are kept"
             )
+
+    def _tell(self, error: Exception) -> None:
+        is_damage = isinstance(error, DamagedError)
+        reason = "bytes arrive damaged" if is_damage else self._reason_of(error)
+        REPEATED.add()
+        _WARNINGS.warn(f"a request to the store is made again: {reason}")
 
     def _count(self, *, lost: bool) -> None:
         with self._lock:

@@ -17,6 +17,7 @@ from schemas.delta.commits import Commit
 
 TIMESTAMP_NTZ = "timestampNtz"
 _READER, _WITH_FEATURES = 1, 3
+_TOLD_OF_MS = 7 * 86_400_000
 _FEATURES = frozenset({TIMESTAMP_NTZ})
 
 
@@ -96,6 +97,20 @@ def replayed(
             "nothing says what the table is: its first commits are gone"
         )
     return state
+
+
+def without_expired(state: TableState) -> TableState:
+    """Return a state without the files that were removed long before the last ones.
+
+    Removed files are told of so that they are not deleted under readers; protocol and
+    engines let a checkpoint forget them after a week.
+    """
+    times = {path: one.deletionTimestamp or 0 for path, one in state.removed.items()}
+    expired_at = max(times.values(), default=0) - _TOLD_OF_MS
+    kept = {
+        path: one for path, one in state.removed.items() if times[path] > expired_at
+    }
+    return dataclasses.replace(state, removed=kept)
 
 
 def after(state: TableState, commit: Commit) -> TableState:

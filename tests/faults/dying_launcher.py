@@ -1,4 +1,4 @@
-"""`musiq`, but dying at a point of its run, or having one of its workers die there."""
+"""`musiq`, but dying or halting at a point of its run, or one of its workers dying."""
 
 import os
 import signal
@@ -10,10 +10,14 @@ from faults.small_files import ROWS_PER_SHARD, write_small_files
 from pipelines.engines.heavy_imports import before_heavy_imports
 
 DYING_WORKERS = "DYING_WORKERS"
+HALTING = "HALTING"
 
 
 def main() -> int:
-    """Run the command; with DYING_WORKERS set it is a worker that dies."""
+    """Run the command; with DYING_WORKERS set it is a worker that dies.
+
+    With HALTING set the job stands still at its point until it is told to go on.
+    """
     before_heavy_imports()
     from pipelines import cli
 
@@ -23,7 +27,8 @@ def main() -> int:
 
         embedded._WORKER_MODULE = "faults.dying_worker"
     else:
-        arm(KillPoint.from_environment(), lambda: os.killpg(0, signal.SIGKILL))
+        what = signal.SIGSTOP if os.environ.get(HALTING) else signal.SIGKILL
+        arm(KillPoint.from_environment(), lambda: os.killpg(0, what))
     return cli.main([*sys.argv[1:], f"--rows_per_shard={ROWS_PER_SHARD}"])
 
 

@@ -89,6 +89,15 @@ class RunningJob:
             time.sleep(0.02)
         return True
 
+    def wait_until_halted(self) -> bool:
+        """Wait until the launcher stands still; whether it did before its end."""
+        launcher = psutil.Process(self._process.pid)
+        return self.wait_until(lambda: launcher.status() == psutil.STATUS_STOPPED)
+
+    def go_on(self) -> None:
+        """Let a job that stands still go on."""
+        os.killpg(self._process.pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """End launcher and workers at once, as a preempted machine does."""
         self.was_killed = True

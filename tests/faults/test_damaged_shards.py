@@ -120,7 +120,7 @@ def fetched(refs: list[ImageRef]) -> dict[str, bytes | Failure]:
     """What is read of each image: its bytes, or why there are none."""
     pieces = collections.defaultdict(list)
     for ref in refs:
-        pieces[tuple(key for key, _ in _keyed(ref)) or ref.uri].append(ref)
+        pieces[tuple(key for key, _ in _keyed(ref, False)) or ref.uri].append(ref)
     found = {}
     for piece in pieces.values():
         for one in fetch_together(piece, max_file_bytes=10**7):

@@ -45,11 +45,13 @@ class GcsDouble:
 
     Attributes:
       requests: The operation of each request: list, stat, download, upload, delete.
+      downloaded_bytes: How much of objects was sent.
       page_size: Objects in a page of a listing.
     """
 
     def __init__(self):
         self.requests: list[str] = []
+        self.downloaded_bytes = 0
         self.page_size = 1000
         self._objects: dict[str, Object] = {}
         self._faults: dict[str, list[int | str]] = {}
@@ -186,6 +188,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             headers["X-Goog-Hash"] = f"crc32c={found.crc32c}"
             headers["X-Goog-Stored-Content-Length"] = str(len(data))
         length = len(data)
+        self.double.downloaded_bytes += length
         if fault == DAMAGED:
             data = bytes([data[0] ^ 1]) + data[1:]
         elif fault in (SHORT, CUT):

@@ -37,12 +37,14 @@ class WatchedWorkerHandler(GrpcWorkerHandler):
     def start_worker(self) -> None:
         """Start the process and watch it."""
         control = endpoints_pb2.ApiServiceDescriptor(url=self.control_address)
+        logs = self.logging_api_service_descriptor()
         options = self.provision_info.provision_info.pipeline_options
         self._process = subprocess.Popen(
             self._command,
             env=os.environ
             | {
                 "CONTROL_API_SERVICE_DESCRIPTOR": text_format.MessageToString(control),
+                "LOGGING_API_SERVICE_DESCRIPTOR": text_format.MessageToString(logs),
                 "PIPELINE_OPTIONS": json_format.MessageToJson(options),
                 "WORKER_ID": self.worker_id,
             },

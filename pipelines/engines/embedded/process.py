@@ -9,6 +9,7 @@ from apache_beam.portability import python_urns
 from apache_beam.runners.portability.fn_api_runner import worker_handlers
 
 from pipelines.engines.embedded.deaths import WatchedWorkerHandler
+from pipelines.engines.log_lines import WorkerLogs
 
 
 def install() -> None:
@@ -20,6 +21,7 @@ def install() -> None:
     - What goes to a worker is sent whole. Beam would send once a second what it has by
       then, in a thread beside the one that writes, and drop what is written meanwhile.
     - Beam logs nothing: failures reach the launcher as exceptions, which say it better.
+    - What else workers log is logged here, a line each.
     - A thread that ends because a worker's connection has ended prints nothing.
     - Child processes have one heap for all threads: memory that one thread has freed
       serves the others.
@@ -27,6 +29,7 @@ def install() -> None:
     register = worker_handlers.WorkerHandler.register_environment
     register(python_urns.SUBPROCESS_SDK, bytes)(WatchedWorkerHandler)
     worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
+    worker_handlers.BasicLoggingService = WorkerLogs
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     threading.excepthook = _without_connections
     os.environ.setdefault("MALLOC_ARENA_MAX", "1")

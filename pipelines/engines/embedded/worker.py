@@ -20,6 +20,8 @@ def main() -> int:
     # the launcher is gone, nobody listens. Beam prints their tracebacks besides logging
     # them; what native code writes before it aborts still comes through.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL + 1)
+    # Importing Beam has made one that prints; the launcher says what is logged here.
+    logging.getLogger().handlers.clear()
     threading.excepthook = lambda _: None
     try:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):

@@ -1,4 +1,7 @@
-"""A ledger's folder as an input: its newest rows are a manifest of their images."""
+"""A ledger's folder as an input: its newest rows are a manifest of their images.
+
+What those say of generations and sizes is no listing: images are read as they are now.
+"""
 
 from pipelines.ledger.errors import ForeignTableError
 from pipelines.ledger.states import newest_state
@@ -24,4 +27,6 @@ def found_ledger(folder: str) -> Input | None:
     if newest is None:
         return None
     files = tuple(file.path for file in newest.manifest.files)
-    return Input(number=0, uri=folder, kind=InputKind.PARQUET, files=files)
+    return Input(
+        number=0, uri=folder, kind=InputKind.PARQUET, files=files, is_listing=False
+    )

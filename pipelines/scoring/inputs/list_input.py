@@ -8,6 +8,9 @@ from pipelines.scoring.carried.layouts import Layouts
 from pipelines.scoring.choosing.choice import Chooser, PatternsMet, up_to_limit
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import MANIFESTS, Input, InputKind
+from pipelines.scoring.inputs.inventories.objects import report_objects
+from pipelines.scoring.inputs.inventories.report import read_report
+from pipelines.scoring.inputs.listed_rows import Told, listed_by
 from pipelines.scoring.inputs.manifest_files import (
     manifest_files,
     parts_below,
@@ -48,8 +51,7 @@ def list_input(
       InputError: If a list or manifest turns out to be damaged.
       StorageError: If the store fails.
     """
-    is_listed = one.kind in (InputKind.FOLDER, InputKind.GLOB)
-    chooser = Chooser(one.choice, side_files_in=one.uri if is_listed else None)
+    chooser = Chooser(one.choice, side_files_in=_side_files_in(one))
     layouts = Layouts()
     named = _list_all(one, layouts)
     if not chooser.leaves_none_out:
@@ -58,6 +60,13 @@ def list_input(
     yield from layouts
     if one.choice.patterns:
         yield chooser.met
+
+
+def _side_files_in(one: Input) -> str | None:
+    """Return the folder or glob whose side files are left out, None for all others."""
+    if one.kind is InputKind.INVENTORY:
+        return ""
+    return one.uri if one.kind in (InputKind.FOLDER, InputKind.GLOB) else None
 
 
 def _chosen(
@@ -95,6 +104,8 @@ def _list_all(one: Input, layouts: Layouts) -> Iterator[ImageRef | Shard | LeftO
         return _list_numbered(one)
     if one.kind is InputKind.PARTS:
         return _list_parts(one)
+    if one.kind is InputKind.INVENTORY:
+        return _list_inventory(one)
     return _list_objects(one)
 
 
@@ -129,6 +140,19 @@ def _walk(one: Input) -> Iterator[StoredObject | SkippedLink]:
             yield one_found
 
 
+def _list_inventory(one: Input) -> Iterator[ImageRef | Shard | LeftOut]:
+    report = read_report(one.uri)
+    place = 0
+    for file in report.files:
+        for listed in report_objects(report, file, one):
+            if isinstance(listed, LeftOut):
+                yield listed
+                continue
+            key, found = listed
+            yield _ref(one, found.uri, key=key, place=place, pattern="", listed=found)
+            place += 1
+
+
 def _list_numbered(one: Input) -> Iterator[ImageRef | Shard]:
     folder = one.uri[: one.uri.rfind("/", 0, one.uri.find("{")) + 1]
     for place, uri in enumerate(numbered_names(one.uri)):
@@ -148,18 +172,25 @@ def _list_named(one: Input, layouts: Layouts) -> Iterator[ImageRef | Shard]:
     for file in manifest_files(one):
         folder = file[: file.rfind("/") + 1]
         above = said_by_folders(file, one.uri)
-        rows = named_images(file, one.kind, one.uri_column)
-        for row, (name, own) in enumerate(rows):
+        rows = named_images(file, one.kind, one.uri_column, is_listing=one.is_listing)
+        for row, (name, own, told) in enumerate(rows):
             said = layouts.add(above, own, (one.number, place))
+            whence = f"{file}#row={row}"
             if not name:
-                yield _nameless(one, f"{file}#row={row}", place, said)
+                yield _nameless(one, whence, place, said)
             else:
-                yield _named(one, name, folder, place, said)
+                yield _named(one, name, folder, place, said, told, whence)
             place += 1
 
 
 def _named(
-    one: Input, name: str, folder: str, place: int, said: Carried
+    one: Input,
+    name: str,
+    folder: str,
+    place: int,
+    said: Carried,
+    told: Told | None,
+    whence: str,
 ) -> ImageRef | Shard:
     try:
         uri = require_allowed(resolve(name, base=folder), one.buckets)
@@ -173,7 +204,9 @@ def _named(
             layout=said.layout.digest,
             refusal=(refused.failure, refused.detail),
         )
-    return _ref(one, uri, key=name, place=place, pattern=uri, said=said)
+    is_shard = shard_format_of(uri) is not None
+    listed = None if is_shard else listed_by(told, uri, f"{one.kind} {whence}")
+    return _ref(one, uri, key=name, place=place, pattern=uri, said=said, listed=listed)
 
 
 def _nameless(one: Input, uri: str, place: int, said: Carried) -> ImageRef:

@@ -1,7 +1,8 @@
 """Lists and manifests: files that name images, one a line or one a row."""
 
+import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -16,6 +17,12 @@ from pipelines.scoring.carried.rows import (
 )
 from pipelines.scoring.carried.transport import to_python
 from pipelines.scoring.input import InputError, InputKind
+from pipelines.scoring.inputs.listed_rows import (
+    Told,
+    telling_columns,
+    told_by,
+    told_by_columns,
+)
 from pipelines.scoring.inputs.text_lines import read_lines, unreadable
 from pipelines.scoring.inputs.text_tables import read_objects, read_table
 from pipelines.scoring.shards.image_column import columns_of_bytes
@@ -23,18 +30,34 @@ from pipelines.storage import storage_for
 
 _BATCH_ROWS = 10_000
 
-Named = Iterator[tuple[str | None, Carried]]
+
+class NamedImage(NamedTuple):
+    """What a list or manifest says of one image.
+
+    Attributes:
+      name: Its name; None or "" of a row without one.
+      carried: The other columns.
+      told: Those that say what a listing says, if there are such.
+    """
+
+    name: str | None
+    carried: Carried
+    told: Told | None = None
 
 
-def named_images(uri: str, kind: InputKind, uri_column: str) -> Named:
-    """Yield what a list or manifest says of each image: its name, its other columns.
+Named = Iterator[NamedImage]
 
-    A row without a URI has None or "" for a name.
+
+def named_images(
+    uri: str, kind: InputKind, uri_column: str, *, is_listing: bool = True
+) -> Named:
+    """Yield what a list or manifest says of each image.
 
     Args:
       uri: The file.
       kind: What it is.
       uri_column: The column of a manifest that names the images.
+      is_listing: Whether columns that say what a listing says are told as such.
 
     Raises:
       InputError: If it is damaged, or what it says cannot be carried; one line.
@@ -45,11 +68,11 @@ def named_images(uri: str, kind: InputKind, uri_column: str) -> Named:
             case InputKind.URI_LIST:
                 yield from _named_by_lines(uri, kind)
             case InputKind.CSV:
-                yield from _named_by_table(uri, kind, uri_column)
+                yield from _named_by_table(uri, kind, uri_column, is_listing)
             case InputKind.JSON_LINES:
-                yield from _named_by_objects(uri, kind, uri_column)
+                yield from _named_by_objects(uri, kind, uri_column, is_listing)
             case _:
-                yield from _named_by_parquet(uri, kind, uri_column)
+                yield from _named_by_parquet(uri, kind, uri_column, is_listing)
     except CannotCarryError as error:
         raise InputError(f"{kind} {uri}: {error}") from error
 
@@ -70,23 +93,31 @@ def manifest_schema(uri: str) -> pa.Schema:
 def _named_by_lines(uri: str, kind: InputKind) -> Named:
     for line in read_lines(uri, kind, newline="\n"):
         if name := line.rstrip("\r\n"):
-            yield name, NOTHING
+            yield NamedImage(name, NOTHING)
 
 
-def _named_by_table(uri: str, kind: InputKind, uri_column: str) -> Named:
+def _named_by_table(
+    uri: str, kind: InputKind, uri_column: str, is_listing: bool
+) -> Named:
     rows = read_table(uri, kind)
     names = next(rows)
     _require_column(uri, kind, names, uri_column)
     place = names.index(uri_column)
     others = [name for name in names if name != uri_column]
-    layout = Layout(tuple(pa.field(name, pa.string()) for name in others))
+    telling = telling_columns(others) if is_listing else ()
+    kept = [place for place, name in enumerate(others) if name not in telling]
+    layout = Layout(tuple(pa.field(others[place], pa.string()) for place in kept))
     for row in rows:
         name = row.pop(place)
-        yield name, Carried(layout, tuple(row))
+        told = told_by(dict(zip(others, row, strict=True))) if telling else None
+        values = [row[place] for place in kept] if telling else row
+        yield NamedImage(name, Carried(layout, tuple(values)), told)
 
 
-def _named_by_objects(uri: str, kind: InputKind, uri_column: str) -> Named:
-    def samples() -> Iterator[tuple[str | None, dict[str, Any]]]:
+def _named_by_objects(
+    uri: str, kind: InputKind, uri_column: str, is_listing: bool
+) -> Named:
+    def samples() -> Iterator[tuple[tuple[str | None, Told | None], dict[str, Any]]]:
         is_known = False
         for number, found in read_objects(uri, kind):
             if not is_known and uri_column not in found:
@@ -99,12 +130,20 @@ def _named_by_objects(uri: str, kind: InputKind, uri_column: str) -> Named:
                     f"{uri_column!r}, and URIs are text; name another column by "
                     "--uri_column"
                 )
-            yield name, found
+            telling = telling_columns(found) if is_listing else ()
+            told = told_by(found) if telling else None
+            yield (
+                (name, told),
+                {n: value for n, value in found.items() if n not in telling},
+            )
 
-    return carry_samples(samples())
+    for (name, told), carried in carry_samples(samples()):
+        yield NamedImage(name, carried, told)
 
 
-def _named_by_parquet(uri: str, kind: InputKind, uri_column: str) -> Named:
+def _named_by_parquet(
+    uri: str, kind: InputKind, uri_column: str, is_listing: bool
+) -> Named:
     try:
         with storage_for(uri).open_read(uri) as file:
             parquet = open_parquet(file)
@@ -116,8 +155,10 @@ def _named_by_parquet(uri: str, kind: InputKind, uri_column: str) -> Named:
             for batch in parquet.iter_batches(_BATCH_ROWS):
                 columns = dict(zip(schema.names, batch.columns, strict=True))
                 names = to_python(convert(columns.pop(uri_column), pa.string()))
+                telling = telling_columns(columns) if is_listing else ()
+                told = told_by_columns({name: columns.pop(name) for name in telling})
                 rows = carry_arrow(columns, count=batch.num_rows)
-                yield from zip(names, rows, strict=True)
+                yield from map(NamedImage, names, rows, told or itertools.repeat(None))
     except (pa.ArrowException, OSError) as error:
         raise unreadable(uri, kind, error) from error
 

@@ -9,6 +9,7 @@ from pipelines.scoring.choosing.side_files import SIDE_FILE_KINDS
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import MANIFESTS, Input, InputError, InputKind
 from pipelines.scoring.inputs.earlier_ledger import found_ledger
+from pipelines.scoring.inputs.inventories.report import is_report
 from pipelines.scoring.inputs.list_input import folder_of, list_input
 from pipelines.scoring.inputs.manifest_files import (
     manifest_files,
@@ -159,6 +160,8 @@ def _kind_of_file(uri: str, uri_column: str, image_column: str | None) -> InputK
         return kind
     if shard_format_of(uri):
         return InputKind.SHARD
+    if is_report(uri):
+        return InputKind.INVENTORY
     if unread := unread_file(uri):
         raise InputError(
             f"--input {uri} is {unread.what}, which is not read: {unread.instead}"

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.scoring.monitoring.counters import COMPILATIONS, COMPUTED_TOKENS, TOKENS
+from pipelines.scoring.monitoring.metrics import COMPILATIONS, COMPUTED_TOKENS, TOKENS
+from pipelines.scoring.monitoring.report import commit_report
 from pipelines.scoring.run import Run
 from schemas.manifest import Manifest
 from schemas.text import printable
@@ -61,22 +62,15 @@ class RunSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `--json` prints."""
-        return {
-            "ledger": self.ledger,
-            "version": self.version,
-            "run_id": self.manifest.run_id,
-            "counts": dataclasses.asdict(self.manifest.counts),
-            "left_out": [dataclasses.asdict(one) for one in self.manifest.left_out],
-            "unmatched": list(self.manifest.unmatched),
-            "renamed": self.manifest.renamed,
-            "not_carried": self.manifest.not_carried,
-            "failures": self.manifest.failures,
-            "score_quantiles": self.manifest.score_quantiles,
-            "seconds": round(self.seconds, 3),
-            "images_per_second": round(self.images_per_second, 3),
-            "tokens": self.counters.get(TOKENS, 0),
-            "computed_tokens": self.counters.get(COMPUTED_TOKENS, 0),
-            "compilations": self.counters.get(COMPILATIONS, 0),
+        facts = commit_report(
+            self.manifest,
+            ledger=self.ledger,
+            version=self.version,
+            seconds=self.seconds,
+        )
+        return facts | {
+            name: self.counters.get(name, 0)
+            for name in (TOKENS, COMPUTED_TOKENS, COMPILATIONS)
         }
 
 

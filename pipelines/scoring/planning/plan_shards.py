@@ -9,6 +9,7 @@ from apache_beam.pvalue import TaggedOutput
 from pipelines.dofns import BundleDoFn
 from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.monitoring.metrics import count_plan
 from pipelines.scoring.monitoring.progress import ProgressCounter
 from pipelines.scoring.planning.first_images import FIRST_IMAGES
 from pipelines.scoring.planning.look_up import look_up_known
@@ -128,6 +129,10 @@ class PlanShard(BundleDoFn):
         for check in decision.to_check:
             yield TaggedOutput(TO_CHECK, check)
         yield TaggedOutput(COUNTS, decision.counts)
+        count_plan(
+            planned=len(decision.to_score),
+            kept=sum(not row.is_vanished for row in decision.kept),
+        )
         self._progress.plan(len(decision.to_score))
         self._to_score += decision.to_score
         if len(self._to_score) >= _SORTED_TOGETHER:

@@ -2,11 +2,18 @@
 
 import dataclasses
 import hashlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 from pipelines.dofns import AheadDoFn
 from pipelines.read_ahead import ReadAhead
 from pipelines.scoring.image_ref import ImageRef, with_object
+from pipelines.scoring.monitoring.metrics import (
+    FETCH_MS,
+    Stopwatch,
+    count_bytes_read,
+    count_retries,
+)
 from pipelines.scoring.reading.forbidden_run import ForbiddenRun
 from pipelines.scoring.reading.gather import RefGroup
 from pipelines.scoring.reading.refusals import refusals_as_failures
@@ -108,6 +115,8 @@ class FetchImage(AheadDoFn[RefGroup, FetchedImage | LedgerRow]):
     def start_ahead(self) -> ReadAhead:
         """Start to count what the store refuses, and the threads."""
         self._forbidden_run = ForbiddenRun()
+        self._times = Stopwatch(FETCH_MS)
+        self._bytes_read: deque[int] = deque()
         return ReadAhead(self._fetch, depth=_FILES_AHEAD, threads=_FILES_AHEAD)
 
     def process(
@@ -123,11 +132,28 @@ class FetchImage(AheadDoFn[RefGroup, FetchedImage | LedgerRow]):
         if len(element.refs) == 1:
             yield from super().process(element)
         else:
-            yield from fetch_together(element.refs, max_file_bytes=self._max_file_bytes)
+            images = fetch_together(element.refs, max_file_bytes=self._max_file_bytes)
+            for image in self._times.each(images):
+                self._note(image)
+                yield image
+            self.report()
+
+    def report(self) -> None:
+        """Tell Beam of times, bytes and retries."""
+        self._times.report()
+        while self._bytes_read:
+            count_bytes_read(self._bytes_read.popleft())
+        count_retries()
+
+    def _note(self, fetched: FetchedImage | LedgerRow) -> None:
+        if isinstance(fetched, FetchedImage):
+            self._bytes_read.append(len(fetched.data))
 
     def _fetch(self, group: RefGroup) -> FetchedImage | LedgerRow:
         [ref] = group.refs
-        fetched = fetch_image(ref, max_file_bytes=self._max_file_bytes)
+        with self._times.time():
+            fetched = fetch_image(ref, max_file_bytes=self._max_file_bytes)
+        self._note(fetched)
         if isinstance(fetched, LedgerRow) and fetched.failure is Failure.FORBIDDEN:
             self._forbidden_run.refused(ref.uri, fetched.failure_detail or "")
         elif ref.refusal is None:

@@ -26,7 +26,15 @@ class RefGroup:
 
 
 class Gather(beam.PTransform):
-    """Groups refs, of which most stay alone and cross no shuffle."""
+    """Groups refs, of which most stay alone and cross no shuffle.
+
+    Args:
+      is_fast: Whether what is done with images takes no longer than to read them.
+    """
+
+    def __init__(self, *, is_fast: bool):
+        super().__init__()
+        self._is_fast = is_fast
 
     def expand(self, input_or_inputs: PCollection) -> PCollection:
         """Turn refs into groups."""
@@ -34,18 +42,23 @@ class Gather(beam.PTransform):
         alone = refs | "Alone" >> beam.FlatMap(_alone)
         together = (
             refs
-            | "Together" >> beam.FlatMap(_keyed)
+            | "Together" >> beam.FlatMap(_keyed, self._is_fast)
             | "Group" >> beam.GroupByKey()
             | "In order" >> beam.MapTuple(_ordered)
         )
         return (alone, together) | "To fetch" >> beam.Flatten()
 
 
-def piece_of(ref: ImageRef) -> tuple[_Piece, int] | None:
-    """Return what must be read as a whole for an image, and its place in that."""
+def piece_of(ref: ImageRef, *, is_fast: bool) -> tuple[_Piece, int] | None:
+    """Return what must be read as a whole for an image, and its place in that.
+
+    Args:
+      ref: The image.
+      is_fast: As `Gather` takes it.
+    """
     if ref.part is None or ref.listed is None or ref.refusal is not None:
         return None
-    together = format_of_part(ref.part).together(ref.part)
+    together = format_of_part(ref.part).together(ref.part, is_fast=is_fast)
     if together is None:
         return None
     name, place = together
@@ -53,12 +66,14 @@ def piece_of(ref: ImageRef) -> tuple[_Piece, int] | None:
 
 
 def _alone(ref: ImageRef) -> Iterator[RefGroup]:
-    if piece_of(ref) is None:
+    if piece_of(ref, is_fast=True) is None:
         yield RefGroup(refs=(ref,))
 
 
-def _keyed(ref: ImageRef) -> Iterator[tuple[_Piece, tuple[int, ImageRef]]]:
-    piece = piece_of(ref)
+def _keyed(
+    ref: ImageRef, is_fast: bool
+) -> Iterator[tuple[_Piece, tuple[int, ImageRef]]]:
+    piece = piece_of(ref, is_fast=is_fast)
     if piece is not None:
         key, place = piece
         yield key, (place, ref)

@@ -11,6 +11,7 @@ from pipelines.decoding.decoder import Decoder
 from pipelines.decoding.limits import DecoderLimits
 from pipelines.dofns import AheadDoFn
 from pipelines.read_ahead import ReadAhead
+from pipelines.scoring.monitoring.metrics import DECODE_MS, Stopwatch
 from pipelines.scoring.reading.fetch import FetchedImage
 from schemas.failures import ImageFailure
 from schemas.image_facts import ImageFacts
@@ -88,11 +89,16 @@ class PrepareImage(AheadDoFn[FetchedImage | LedgerRow, PreparedImage | LedgerRow
         """Make the decoders; a child starts with its first image."""
         count = max(1, (os.cpu_count() or 1) - 1) if self._is_ahead else 1
         self._decoders = [Decoder(self._config, self._limits) for _ in range(count)]
+        self._times = Stopwatch(DECODE_MS)
         self._idle: queue.SimpleQueue[Decoder] = queue.SimpleQueue()
         for decoder in self._decoders:
             self._idle.put(decoder)
         depth = 2 * count if self._is_ahead else 0
         return ReadAhead(self._prepare, depth=depth, threads=count)
+
+    def report(self) -> None:
+        """Tell Beam how long images took."""
+        self._times.report()
 
     def teardown(self):
         """End the children; they also end by themselves when this process does."""
@@ -105,6 +111,7 @@ class PrepareImage(AheadDoFn[FetchedImage | LedgerRow, PreparedImage | LedgerRow
             return element
         decoder = self._idle.get()
         try:
-            return prepare_image(element, decoder.prepare)
+            with self._times.time():
+                return prepare_image(element, decoder.prepare)
         finally:
             self._idle.put(decoder)

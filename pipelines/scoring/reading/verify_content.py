@@ -12,6 +12,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection, TaggedOutput
 
 from pipelines.scoring.image_ref import ImageRef
+from pipelines.scoring.monitoring.metrics import count_plan
 from pipelines.scoring.monitoring.progress import ProgressCounter
 from pipelines.scoring.planning.plan import ContentCheck, KeptRow
 from pipelines.scoring.reading.fetch import FetchedImage, fetch_image, fetch_together
@@ -82,8 +83,10 @@ class CheckContent(beam.DoFn):
         checks = [c for _, c in sorted(placed, key=operator.itemgetter(0))]
         for found in check_content(checks, max_file_bytes=self._max_file_bytes):
             if isinstance(found, KeptRow):
+                count_plan(kept=1)
                 yield found
             else:
+                count_plan(planned=1)
                 self._progress.plan(1)
                 yield TaggedOutput(CHANGED, found)
 
@@ -91,7 +94,7 @@ class CheckContent(beam.DoFn):
 def _keyed(
     check: ContentCheck,
 ) -> tuple[tuple[str, ...], tuple[int, ContentCheck]]:
-    piece = piece_of(check.ref)
+    piece = piece_of(check.ref, is_fast=True)
     if piece is None:
         return (check.ref.uri,), (0, check)
     key, place = piece

@@ -35,14 +35,17 @@ from pipelines.scoring.shards.img2dataset_ledger import (
 )
 from pipelines.scoring.shards.parquet_columns import carried_fields, of_one_image
 from pipelines.scoring.shards.parquet_images import HeldImage, held_images, leaf_of
-from pipelines.scoring.shards.parquet_rows import ParquetPart, read_rows
+from pipelines.scoring.shards.parquet_rows import (
+    ParquetPart,
+    read_rows,
+    rows_together,
+)
 from pipelines.scoring.shards.shard import Shard, ShardFormat, then_left_out
 from pipelines.storage import StoredObject, resolve
 from schemas.failures import Failure, ImageFailure
 from schemas.left_out import LeftOut, LeftOutTally
 
 _BATCH_ROWS = 1000
-_ROWS_TOGETHER = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,9 +93,9 @@ class ParquetFormat(ShardFormat[ParquetPart]):
             )
         yield from then_left_out(refs, left_out)
 
-    def together(self, part: ParquetPart) -> tuple[str, int]:
-        """Return a row group, or a thousand rows of it, each read to its last row."""
-        rows = part.row // _ROWS_TOGETHER
+    def together(self, part: ParquetPart, *, is_fast: bool) -> tuple[str, int]:
+        """Return some rows of a row group, which is read to the last of them."""
+        rows = part.row // rows_together(part.group_rows, is_fast=is_fast)
         return f"{part.row_group} {rows} {part.column}", part.row
 
     def read(
@@ -127,6 +130,8 @@ def _list_rows(
     is_downloaded = is_img2dataset(parquet.schema_arrow)
     names += ["status"] if is_downloaded else []
     leaf = leaf_of(parquet, column.bytes_path)
+    groups = range(parquet.num_row_groups)
+    group_rows = [parquet.metadata.row_group(group).num_rows for group in groups]
     place = itertools.count()
     held = _held(
         parquet, column, must_tell_bytes=is_downloaded or column.file_path is not None
@@ -156,7 +161,11 @@ def _list_rows(
                 name=shard.name_of(name),
                 listed=found,
                 part=ParquetPart(
-                    row_group=group, row=row, column=leaf, item=image.item
+                    row_group=group,
+                    group_rows=group_rows[group],
+                    row=row,
+                    column=leaf,
+                    item=image.item,
                 ),
             )
 

@@ -56,10 +56,14 @@ class ShardFormat(abc.ABC, Generic[PartType]):
           ImageFailure: Where it is damaged or cut short.
         """
 
-    def together(self, part: PartType) -> tuple[str, int] | None:
+    def together(self, part: PartType, *, is_fast: bool) -> tuple[str, int] | None:
         """Return what must be read as a whole for a part, and the part's place in it.
 
         None means that the part is read alone.
+
+        Args:
+          part: The part.
+          is_fast: Whether what is done with images takes no longer than to read them.
         """
         return None
 

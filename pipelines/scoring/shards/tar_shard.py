@@ -72,7 +72,7 @@ class TarFormat(ShardFormat[TarPart]):
         )
         return then_left_out(with_places, left_out)
 
-    def together(self, part: TarPart) -> tuple[str, int] | None:
+    def together(self, part: TarPart, *, is_fast: bool) -> tuple[str, int] | None:
         """Return that a compressed archive is read in one go."""
         return None if part.packing is None else ("unpacked", part.start)
 

@@ -107,7 +107,7 @@ class TFRecordFormat(ShardFormat[RecordPart]):
                         ),
                     )
 
-    def together(self, part: RecordPart) -> tuple[str, int] | None:
+    def together(self, part: RecordPart, *, is_fast: bool) -> tuple[str, int] | None:
         """Return a compressed file, or a record of several images."""
         if part.packing is not None:
             return "unpacked", part.start

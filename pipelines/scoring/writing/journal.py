@@ -7,7 +7,6 @@ folder of their own for each set of models and settings, and vanish after public
 import hashlib
 import io
 import json
-import logging
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -19,16 +18,16 @@ import pyarrow.parquet as pq
 
 from pipelines.ledger.errors import LedgerFolderError
 from pipelines.ledger.files import read_upgraded
+from pipelines.scoring.monitoring.metrics import count_retries
 from pipelines.scoring.planning.failure_budget import FailureBudgetError
 from pipelines.scoring.planning.first_images import first_images_of
 from pipelines.scoring.planning.plan import JournalEntry
 from pipelines.scoring.planning.previous_state import known_columns, known_rows
 from pipelines.scoring.run import Run
+from pipelines.sparse_warnings import LOGGER
 from pipelines.storage import StorageError, join, storage_for
 from pipelines.storage.uris import is_local
 from schemas.ledger import LedgerRow, ledger_schema, rows_to_table, shard_of
-
-_LOGGER = logging.getLogger(__name__)
 
 _ROWS = 200
 _SECONDS = 30.0
@@ -129,7 +128,7 @@ def drop_published_journal(run: Run) -> None:
     try:
         drop_journal(run)
     except StorageError as error:
-        _LOGGER.warning("the run is published, but its journal stays: %s", error)
+        LOGGER.warning("the run is published, but its journal stays: %s", error)
 
 
 class JournalRows(beam.DoFn):
@@ -180,6 +179,7 @@ class JournalRows(beam.DoFn):
             self._write()
         if self._writing:
             self._writing.result()
+        count_retries()
 
     def _write(self) -> None:
         """Begin to write the waiting rows when those before are written."""

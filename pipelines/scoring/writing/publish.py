@@ -1,5 +1,6 @@
 """Publish: check that every input has its row, then commit, last."""
 
+import datetime
 import importlib.metadata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,6 +9,8 @@ from pipelines.ledger.states import publish_state
 from pipelines.scoring.asked import asked_of
 from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.listing import ListingCounts, require_whole_listing
+from pipelines.scoring.monitoring.lineage import tell_sink
+from pipelines.scoring.monitoring.report import commit_report, log_report
 from pipelines.scoring.planning.failure_budget import require_within_budget
 from pipelines.scoring.planning.lost_shards import ShardTally, lost_images
 from pipelines.scoring.planning.plan import PlanCounts
@@ -105,6 +108,16 @@ def publish_run(
         manifest,
         schema=ledger_schema(columns.fields, run.ledger_models),
         stats={summary.file.path: summary.stats for summary in summaries},
+    )
+    tell_sink(run.output)
+    taken = datetime.datetime.now(datetime.UTC) - run.started_at
+    log_report(
+        commit_report(
+            manifest,
+            ledger=run.output,
+            version=run.version,
+            seconds=taken.total_seconds(),
+        )
     )
     drop_published_journal(run)
     return manifest

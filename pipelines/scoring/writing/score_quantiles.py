@@ -8,6 +8,8 @@ import numpy as np
 from schemas.quantiles import QUANTILE_LEVELS
 
 _SAMPLE_SIZE = 10_000
+# Publishing holds the samples of all shards: 32 MB a model at most.
+_SAMPLED_TOGETHER = 4_000_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -15,7 +17,7 @@ class ScoreSample:
     """Sorted scores, or evenly spaced ones among them, extremes included.
 
     Attributes:
-      values: float64, ascending, at most 10,000.
+      values: float64, ascending, at most `sample_size`.
       count: How many scores they stand for.
     """
 
@@ -23,11 +25,23 @@ class ScoreSample:
     count: int
 
 
-def sample_scores(scores: Sequence[float] | np.ndarray) -> ScoreSample:
-    """Sort scores and keep at most 10,000 of them, evenly spaced in rank."""
+def sample_size(shard_count: int) -> int:
+    """Return how many scores of a model and shard are kept, of many shards fewer.
+
+    Args:
+      shard_count: Shards of the run.
+    """
+    return max(2, min(_SAMPLE_SIZE, _SAMPLED_TOGETHER // shard_count))
+
+
+def sample_scores(
+    scores: Sequence[float] | np.ndarray, *, shard_count: int
+) -> ScoreSample:
+    """Sort scores and keep at most `sample_size`, evenly spaced in rank."""
     values = np.sort(np.asarray(scores, np.float64))
-    if len(values) > _SAMPLE_SIZE:
-        ranks = np.linspace(0, len(values) - 1, _SAMPLE_SIZE).round().astype(int)
+    size = sample_size(shard_count)
+    if len(values) > size:
+        ranks = np.linspace(0, len(values) - 1, size).round().astype(int)
         values = values[ranks]
     return ScoreSample(values=values, count=len(scores))
 
@@ -40,7 +54,8 @@ def score_quantiles(samples: Sequence[ScoreSample]) -> dict[str, float]:
 
     Returns:
       Quantile by its level as text, such as {"0.5": 61.2}; empty without scores. Exact
-      to one rank while no shard was thinned out, else to about 0.01 % of the ranks.
+      to one rank while no shard was thinned out, else to about 0.01 % of the ranks;
+      above 400 shards each is thinned out more, but they are many.
     """
     samples = [sample for sample in samples if sample.count]
     if not samples:

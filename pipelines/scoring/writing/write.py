@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.scoring.carried.columns import CarriedColumns
+from pipelines.scoring.monitoring.metrics import count_retries
 from pipelines.scoring.planning.plan import KeptRow
 from pipelines.scoring.run import Run
 from pipelines.scoring.writing.kept_rows import read_kept_rows
@@ -73,7 +74,8 @@ def write_shard(
 ) -> ShardSummary:
     """Write one shard; the same rows give the same file, so a retry changes nothing.
 
-    No file is ever overwritten.
+    No file is ever overwritten, and a shard that is as the ledger's last state has it
+    is not written: its file stays that of this state.
 
     Args:
       rows: The shard's rows, in any order; they are written in order of URI.
@@ -108,12 +110,16 @@ def write_shard(
                 read_kept_rows(kept, table.schema, shard, shard_count, columns, run),
             ]
         )
-    table = table.sort_by("uri")
+    table = table.sort_by("uri").combine_chunks()
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", row_group_size=10_000)
     data = buffer.getvalue()
+    file = _file_of(data, table.num_rows, shard, shard_count, run)
+    if (written := _same_file(file, shard_count, run)) is None:
+        uri = join(run.output, file.path)
+        storage_for(uri).write_if_absent(uri, data)
     return ShardSummary(
-        file=_create_file(data, table.num_rows, shard, shard_count, run),
+        file=written or file,
         scored=sum(row.status is Status.SCORED for row in new),
         new_failures=Counter(row.failure.value for row in new if row.failure),
         kept=sum(not row.is_vanished for row in kept),
@@ -130,29 +136,41 @@ def write_shard(
         ),
         failures=Counter(table.column("failure").drop_null().to_pylist()),
         samples={
-            model.name: sample_scores(table.column(model.column).drop_null().to_numpy())
+            model.name: sample_scores(
+                table.column(model.column).drop_null().to_numpy(),
+                shard_count=shard_count,
+            )
             for model in run.ledger_models
         },
         stats=file_stats(table, [*_IN_STATS, *(m.column for m in run.ledger_models)]),
     )
 
 
-def _create_file(
+def _file_of(
     data: bytes, rows: int, shard: int, shard_count: int, run: Run
 ) -> LedgerFile:
-    """Create the file of a shard under a name that tells its content.
+    """Return the file of a shard, whose name tells its content.
 
     An attempt that scored anew, and found other bytes, has another name: however late
     it comes, a file that was published stays as it is.
     """
     digest = hashlib.sha256(data).hexdigest()
     name = f"part-{shard:05d}-of-{shard_count:05d}-{digest[:_NAMED_DIGITS]}.parquet"
-    path = f"runs/{run.id}/{name}"
-    uri = join(run.output, path)
-    storage_for(uri).write_if_absent(uri, data)
     return LedgerFile(
-        path=path, shard=shard, rows=rows, size_bytes=len(data), sha256=digest
+        path=f"runs/{run.id}/{name}",
+        shard=shard,
+        rows=rows,
+        size_bytes=len(data),
+        sha256=digest,
     )
+
+
+def _same_file(file: LedgerFile, shard_count: int, run: Run) -> LedgerFile | None:
+    """Return the shard's file in the last state if not one byte of it would change."""
+    if run.previous is None or run.previous.shard_count != shard_count:
+        return None
+    of_shard = (one for one in run.previous.files if one.shard == file.shard)
+    return next((one for one in of_shard if one.sha256 == file.sha256), None)
 
 
 class WriteShard(beam.DoFn):
@@ -177,3 +195,4 @@ class WriteShard(beam.DoFn):
             columns=columns,
             run=self._run,
         )
+        count_retries()

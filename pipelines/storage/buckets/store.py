@@ -37,6 +37,7 @@ class BucketStore(abc.ABC):
         self._retrier = Retrier(
             policy or RetryPolicy(),
             is_passing=lambda error: self.fault_of(error).may_pass,
+            reason_of=lambda error: self.fault_of(error).reason,
         )
         self._client: Any = None
         self._lock = threading.Lock()

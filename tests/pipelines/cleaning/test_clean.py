@@ -117,6 +117,20 @@ def test_cleaning_again_and_again_keeps_the_log_short(ledger):
         open_ledger(f"{ledger}@0")
 
 
+def test_a_file_that_a_kept_state_took_over_stays(ledger, tmp_path):
+    outcome = run_here(
+        *("score", "--input", tmp_path / "photos", "--output", ledger),
+        *("--model", tmp_path / "tiny.safetensors", "--workers", 1),
+    )
+    assert outcome.code == 0, outcome.err
+    manifest = manifest_of(ledger)
+    assert not any(manifest["run_id"] in file["path"] for file in manifest["files"])
+    grow_old(ledger)
+    clean(ledger, "--keep", 1)
+    assert run_here("verify", "--ledger", ledger).code == 0
+    assert {file["path"] for file in manifest["files"]} < files_of(ledger)
+
+
 def test_a_dry_run_names_the_files_and_removes_nothing(ledger):
     grow_old(ledger)
     before = files_of(ledger)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from helpers.logged import logged
 from helpers.make_images import encoded, noise
 from helpers.shared_data import bad_inputs
 from PIL import Image
@@ -21,8 +22,10 @@ from musiq_core.config import LARGEST_TOKEN_COUNT, DecodeConfig, PreprocessingCo
 from musiq_core.images.image_format import ALLOWED_FORMATS
 from musiq_core.images.patches import Patches
 from musiq_core.images.preparation import Preparation, PreparationConfig, prepare
+from pipelines.decoding import decoder as decoder_module
 from pipelines.decoding.decoder import Decoder, receive_into
 from pipelines.decoding.limits import DecoderLimits
+from pipelines.sparse_warnings import SparseWarnings
 from schemas.failures import ImageFailure
 
 ROOT = Path(__file__).parents[3]
@@ -121,12 +124,15 @@ def test_a_slow_file_is_killed_at_its_deadline():
 
 
 @pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL])
-def test_a_child_that_dies_costs_the_image_it_was_decoding(how):
+def test_a_child_that_dies_costs_the_image_it_was_decoding(how, monkeypatch):
     decoder = Decoder(MANY_SCANS, DecoderLimits(seconds=30))
     child = child_of(decoder)
     threading.Timer(0.3, child.send_signal, [how]).start()
-    with pytest.raises(ImageFailure) as caught:
+    monkeypatch.setattr(decoder_module, "_WARNINGS", SparseWarnings())
+    with logged() as records, pytest.raises(ImageFailure) as caught:
         decoder.prepare(slow_file())
+    [told] = [record.getMessage() for record in records]
+    assert told.startswith(f"a decode child died over an image ({how.name})")
     assert caught.value.failure == "decoder_crash"
     assert how.name in caught.value.detail
     assert_still_decodes(decoder)
@@ -134,12 +140,16 @@ def test_a_child_that_dies_costs_the_image_it_was_decoding(how):
 
 
 @pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGKILL])
-def test_a_child_that_is_found_dead_costs_no_image(how):
+def test_a_child_that_is_found_dead_costs_no_image(how, monkeypatch):
     decoder = Decoder(MANY_SCANS, DecoderLimits(seconds=30))
     child = child_of(decoder)
     child.send_signal(how)
     psutil.wait_procs([child], timeout=5)
-    assert_still_decodes(decoder)
+    monkeypatch.setattr(decoder_module, "_WARNINGS", SparseWarnings())
+    with logged() as records:
+        assert_still_decodes(decoder)
+    told = [record.getMessage() for record in records]
+    assert told == ["a decode child was found dead, and is replaced"]
     decoder.close()
 
 
@@ -280,8 +290,10 @@ def test_no_child_outlives_its_parent():
 import time
 from musiq_core.config import LARGEST_TOKEN_COUNT, PreprocessingConfig
 from musiq_core.images.preparation import PreparationConfig
+from pipelines.decoding import decoder as decoder_module
 from pipelines.decoding.decoder import Decoder
 from pipelines.decoding.limits import DecoderLimits
+from pipelines.decoding import decoder as decoder_module
 from pipelines.decoding.decoder import receive_into
 config = PreparationConfig(preprocessings=(PreprocessingConfig(),))
 decoder = Decoder(config, DecoderLimits())

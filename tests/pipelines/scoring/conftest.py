@@ -3,11 +3,14 @@
 import pyarrow as pa
 import pytest
 from helpers.carried_rows import carried_table
+from helpers.gcs_double import running_double
+from helpers.local_server import environment
 
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.inputs import list_input, resolve_inputs
 from pipelines.scoring.shards.list_shard import list_shard
 from pipelines.scoring.shards.shard import Shard
+from pipelines.storage.stores import make_store, use_store
 from schemas.left_out import LeftOut, add_left_out
 
 
@@ -53,3 +56,14 @@ def left_out():
 def carried():
     """A function from inputs to the ledger's carried columns of all images."""
     return all_carried
+
+
+@pytest.fixture
+def double():
+    """A double of gs:// that this process finds."""
+    with (
+        running_double() as (double, env),
+        environment(env),
+        use_store("gs", make_store("gs")),
+    ):
+        yield double

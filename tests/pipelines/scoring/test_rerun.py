@@ -63,6 +63,49 @@ def test_only_new_and_changed_files_are_scored_again(job, tmp_path):
     assert len(commits_of(ledger)) == 3
 
 
+def test_a_run_that_changes_nothing_writes_no_rows_again(job, tmp_path):
+    photos, ledger = tmp_path / "photos", tmp_path / "ledger"
+    (photos / "page.jpg").write_bytes(b"<html>")
+    job("--rows_per_shard=4")
+    first = manifest_of(ledger)["files"]
+    assert len(first) == 2
+    job("--rows_per_shard=4")
+    assert manifest_of(ledger)["files"] == first
+    assert len(commits_of(ledger)) == 2
+    assert len(list(ledger.glob("runs/*/*.parquet"))) == 2
+
+    (photos / "new.png").write_bytes(encoded(noise(50, 50)))
+    job("--rows_per_shard=4")
+    third = manifest_of(ledger)["files"]
+    assert len([file for file in third if file in first]) == 1
+    (photos / "new.png").unlink()
+    job("--rows_per_shard=4", "--vanished=mark")
+    marked = manifest_of(ledger)["files"]
+    assert len([file for file in marked if file in third]) == 1
+    job("--rows_per_shard=4")
+    assert manifest_of(ledger)["files"] == marked  # marked rows stay as they were
+    assert run_here("verify", "--ledger", ledger).code == 0
+
+
+def test_what_a_file_holds_otherwise_is_written_anew(job, tmp_path):
+    ledger = tmp_path / "ledger"
+    job("--rows_per_shard=4")
+    [a, b] = manifest_of(ledger)["files"]
+    job("--rows_per_shard=8")
+    [whole] = manifest_of(ledger)["files"]
+    assert whole["path"] not in (a["path"], b["path"])
+    names = tmp_path / "list.csv"
+    lines = [f"{path},x" for path in sorted((tmp_path / "photos").iterdir())]
+    names.write_text("\n".join(["uri,label", *lines]))
+    job("--rows_per_shard=8", photos=names)
+    [labelled] = manifest_of(ledger)["files"]
+    assert labelled["path"] != whole["path"]
+    job("--rows_per_shard=8", photos=names)
+    assert manifest_of(ledger)["files"] == [labelled]
+    job("--rows_per_shard=8", "--rescore", photos=names)
+    assert manifest_of(ledger)["files"] != [labelled]
+
+
 def test_flags_force_scoring_again(job, tmp_path):
     (tmp_path / "photos" / "page.jpg").write_bytes(b"<html>")
     job()
@@ -102,7 +145,7 @@ def test_a_damaged_ledger_file_stops_the_run_in_one_line(job, tmp_path):
         *("--model", tmp_path / "tiny.safetensors", "--workers", 1),
     )
     assert outcome.code == 1
-    assert f"{path} is not what its manifest says" in outcome.err.splitlines()[-1]
+    assert f"{path} is not what its commit says" in outcome.err.splitlines()[-1]
     assert len(commits_of(ledger)) == 1
 
 

@@ -3,9 +3,11 @@
 import contextlib
 
 import pytest
+from helpers.logged import logged
 
+from pipelines.sparse_warnings import SparseWarnings
 from pipelines.storage import StorageError, retries
-from pipelines.storage.retries import DamagedError, Retrier, RetryPolicy
+from pipelines.storage.retries import REPEATED, DamagedError, Retrier, RetryPolicy
 
 
 class PassingError(Exception):
@@ -143,3 +145,17 @@ def test_any_answer_between_losses_means_that_the_store_is_up(retrier, end):
 def test_a_policy_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValueError, match="must be"):
         RetryPolicy(**wrong)
+
+
+def test_retries_are_told_with_their_reason_and_counted(waits, monkeypatch):
+    monkeypatch.setattr(retries, "_WARNINGS", SparseWarnings())
+    retrier = Retrier(
+        RetryPolicy(), is_passing=lambda _: True, reason_of=lambda _: "503 busy"
+    )
+    REPEATED.take()
+    with logged() as records:
+        retrier.call(Requests(PassingError(), PassingError(), DamagedError()))
+    assert [record.getMessage() for record in records] == [
+        "a request to the store is made again: 503 busy"
+    ]
+    assert REPEATED.take() == 3

@@ -26,7 +26,7 @@ from schemas.delta.checkpoints import (
     to_last_checkpoint,
 )
 from schemas.delta.commits import Commit, commit_name, commit_version
-from schemas.delta.state import TableState, after
+from schemas.delta.state import TableState, after, without_expired
 
 PROTOCOL = Protocol(minReaderVersion=1, minWriterVersion=2)
 METADATA = Metadata(
@@ -240,3 +240,14 @@ def test_the_newest_checkpoint_is_told_or_looked_for():
     assert from_last_checkpoint(to_last_checkpoint(20, 5)) == 20
     for damaged in (b"", b"{", b"[]", b"{}", b'{"version": "20"}'):
         assert from_last_checkpoint(damaged) is None
+
+
+def test_files_removed_over_a_week_before_the_last_are_forgotten():
+    day_ms = 86_400_000
+    removed = {
+        str(day): RemoveFile(path=str(day), deletionTimestamp=day * day_ms)
+        for day in range(20)
+    }
+    state = TableState(version=20, removed=removed)
+    assert list(without_expired(state).removed) == [str(n) for n in range(13, 20)]
+    assert without_expired(TableState()) == TableState()

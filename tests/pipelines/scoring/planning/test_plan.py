@@ -81,7 +81,9 @@ def test_an_image_in_a_shard_is_compared_by_its_own_size_if_that_is_known(ref):
     member = dataclasses.replace(ref, part=TarPart(start=512, size_bytes=2))
     assert plan(member, known(ref)) == member
     assert isinstance(plan(member, known(ref, size_bytes=2)), KeptRow)
-    row = dataclasses.replace(ref, part=ParquetPart(row_group=0, row=1, column="jpg"))
+    row = dataclasses.replace(
+        ref, part=ParquetPart(row_group=0, group_rows=2, row=1, column="jpg")
+    )
     assert isinstance(plan(row, known(ref, size_bytes=99)), KeptRow)
     assert plan(row, known(ref, generation="1")) == row
 

@@ -28,5 +28,5 @@ def test_what_is_read_together_is_gathered_in_its_order_and_the_rest_stays_alone
     shuffled = random.Random(0).sample([*rows, *alone], len(rows) + len(alone))
     options = parse_beam_options(EngineArguments())
     with beam.Pipeline(embedded_runner(options, workers=1), options) as pipeline:
-        groups = pipeline | beam.Create(shuffled) | Gather()
+        groups = pipeline | beam.Create(shuffled) | Gather(is_fast=True)
         assert_that(groups, equal_to(expected))

@@ -37,7 +37,7 @@ class LinesFormat(ShardFormat[LinePart]):
                 part=LinePart(number=number),
             )
 
-    def together(self, part):
+    def together(self, part, *, is_fast):
         return "all", part.number
 
     def read(self, found, parts, *, max_bytes):

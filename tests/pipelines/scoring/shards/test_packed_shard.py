@@ -52,7 +52,7 @@ def test_a_compressed_archive_is_listed_and_read_in_one_go(refs, tmp_path, name)
     assert [ref.key for ref in found] == [ref.key for ref in plain]
     assert [ref.carried for ref in found] == [ref.carried for ref in plain]
     assert [ref.size_bytes for ref in found] == [len(data) for data in IMAGES]
-    assert {key for ref in found for key, _ in _keyed(ref)} == {
+    assert {key for ref in found for key, _ in _keyed(ref, False)} == {
         (str(tmp_path / name), found[0].listed.generation, "unpacked")
     }
     assert [one.data for one in fetch(found)] == IMAGES

@@ -1,5 +1,7 @@
 import dataclasses
+import itertools
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -8,7 +10,9 @@ from helpers.make_shards import HUGGING_FACE, write_hugging_face
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.inputs import list_input, resolve_inputs
 from pipelines.scoring.reading.fetch import fetch_image, fetch_together
+from pipelines.scoring.reading.gather import piece_of
 from pipelines.scoring.shards.list_shard import list_shard
+from pipelines.scoring.shards.parquet_rows import rows_together
 from pipelines.scoring.shards.shard import Shard
 from schemas.failures import Failure
 from schemas.ledger import LedgerRow
@@ -233,3 +237,36 @@ def test_a_row_that_the_group_does_not_have_is_truncated(path):
     [ref] = refs(path)
     beyond = dataclasses.replace(ref, part=dataclasses.replace(ref.part, row=5))
     assert fetch(beyond)[0].failure is Failure.TRUNCATED
+
+
+@pytest.mark.parametrize(
+    ("group_rows", "on_cpus"),
+    [(1, 64), (64, 64), (256, 64), (1000, 250), (3999, 1000), (100_000, 1000)],
+)
+def test_pieces_of_a_row_group_are_small_on_cpus_and_few(group_rows, on_cpus):
+    assert rows_together(group_rows, is_fast=False) == on_cpus
+    assert rows_together(group_rows, is_fast=True) == 1000
+
+
+@pytest.mark.parametrize(("rows_of_a_page", "times"), [(8, 3.0), (1024, 4.1)])
+def test_what_pieces_on_cpus_read_again_is_bounded(
+    double, tmp_path, rows_of_a_page, times
+):
+    random = np.random.default_rng(0)
+    images = [random.bytes(200_000) for _ in range(256)]
+    options = {"use_dictionary": False, "write_batch_size": rows_of_a_page}
+    pq.write_table(pa.table({"jpg": images}), tmp_path / "a.parquet", **options)
+    double.put("a.parquet", (tmp_path / "a.parquet").read_bytes())
+    found = refs("gs://musiq-test/a.parquet")
+
+    def read(is_fast: bool) -> tuple[int, int]:
+        """Read all pieces; gives how many they are, and how much was read."""
+        double.downloaded_bytes = 0
+        pieces = itertools.groupby(found, lambda one: piece_of(one, is_fast=is_fast)[0])
+        fetched = [fetch(*piece) for _, piece in pieces]
+        assert [one.data for piece in fetched for one in piece] == images
+        return len(fetched), double.downloaded_bytes
+
+    (whole, at_once), (pieces, in_pieces) = read(True), read(False)
+    assert (whole, pieces) == (1, 4)
+    assert in_pieces < times * at_once

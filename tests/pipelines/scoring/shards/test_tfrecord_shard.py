@@ -55,7 +55,7 @@ def test_every_image_of_a_feature_is_a_row(refs, tmp_path, packing):
     assert [ref.key for ref in found] == [f"a.tfrecord#{name}" for name in names]
     by_piece = defaultdict(list)
     for ref in found:
-        by_piece[tuple(key for key, _ in _keyed(ref)) or ref.uri].append(ref)
+        by_piece[tuple(key for key, _ in _keyed(ref, False)) or ref.uri].append(ref)
     fetched = [
         one
         for some in by_piece.values()

@@ -2,10 +2,10 @@
 
 import dataclasses
 import datetime
-import logging
 from pathlib import Path
 
 import pytest
+from helpers.logged import logged
 from helpers.scoring_runs import tiny_run
 
 from pipelines.scoring.carried.columns import CarriedColumns
@@ -101,9 +101,7 @@ def test_a_journal_that_cannot_be_written_ends_the_bundle(run, monkeypatch):
         step.finish_bundle()
 
 
-def test_a_published_journal_that_cannot_be_deleted_fails_no_run(
-    run, monkeypatch, caplog
-):
+def test_a_published_journal_that_cannot_be_deleted_fails_no_run(run, monkeypatch):
     write_journal(rows(3), run)
     write_journal(rows(6), run)
     store = type(storage_for(run.output))
@@ -116,9 +114,9 @@ def test_a_published_journal_that_cannot_be_deleted_fails_no_run(
         delete(self, uri)
 
     monkeypatch.setattr(store, "delete", refuse_first)
-    with caplog.at_level(logging.WARNING):
+    with logged() as records:
         drop_published_journal(run)
-    assert "its journal stays" in caplog.text
+    assert "its journal stays" in records[0].getMessage()
     assert list(list_journal(journal_folder(run))) == refused
     refused.clear()
     with pytest.raises(StorageError, match="the disk is read-only"):

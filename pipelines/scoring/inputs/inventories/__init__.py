@@ -1,0 +1,1 @@
+"""Inventory reports: listings of whole buckets that stores write every day."""
