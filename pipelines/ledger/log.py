@@ -19,6 +19,7 @@ from schemas.delta.commits import FOLDER, Commit, commit_name, commit_version
 from schemas.delta.state import TableState, after, without_expired
 
 _FILE_MAX_BYTES = 2**31
+_NEEDED = "and commits before it are gone: restore it from a copy"
 
 
 def newest_version(ledger: str) -> int:
@@ -42,8 +43,11 @@ def read_commit(ledger: str, version: int) -> Commit:
     uri = join(ledger, commit_name(version))
     try:
         return Commit.from_json(_read(uri))
-    except (StorageError, DeltaLogError) as error:
-        raise LedgerFolderError(f"cannot read {uri}: {error}") from error
+    except StorageError as error:
+        raise LedgerFolderError(f"{error}{older(ledger, version)}") from error
+    except DeltaLogError as error:
+        before = older(ledger, version)
+        raise LedgerFolderError(f"cannot read {uri}: {error}{before}") from error
 
 
 def read_table_state(ledger: str, version: int) -> TableState:
@@ -57,15 +61,22 @@ def read_table_state(ledger: str, version: int) -> TableState:
         program knows; one line.
       StorageError: If the log cannot be listed.
     """
-    state = _newest_checkpoint(ledger, version, _names(ledger))
+    state, damaged = _newest_checkpoint(ledger, version, _names(ledger))
     for number in range(state.version + 1, version + 1):
-        commit = read_commit(ledger, number)
         try:
-            state = after(state, commit)
+            state = after(state, read_commit(ledger, number))
+        except LedgerFolderError as error:
+            raise LedgerFolderError(damaged or str(error)) from error
         except DeltaLogError as error:
             uri = join(ledger, commit_name(number))
-            raise LedgerFolderError(f"cannot read {uri}: {error}") from error
+            before = older(ledger, number)
+            raise LedgerFolderError(f"cannot read {uri}: {error}{before}") from error
     return state
+
+
+def older(ledger: str, version: int) -> str:
+    """Return the end of a message of a commit that cannot be read."""
+    return f"; the state before it is {ledger}@{version - 1}" if version else ""
 
 
 def put_commit(ledger: str, version: int, commit: Commit) -> bool:
@@ -130,16 +141,24 @@ def _is_in_place(version: int, names: Sequence[str]) -> bool:
     return not any(checkpoint_version(name) is not None for name in names)
 
 
-def _newest_checkpoint(ledger: str, version: int, names: Sequence[str]) -> TableState:
-    """Return the state of the newest readable checkpoint up to a version."""
+def _newest_checkpoint(
+    ledger: str, version: int, names: Sequence[str]
+) -> tuple[TableState, str]:
+    """Return the state of the newest readable checkpoint up to a version.
+
+    If there are only others, what is wrong with the newest is told beside.
+    """
+    told = ""
     numbers = (checkpoint_version(name) for name in names)
     found = sorted((one for one in numbers if one is not None), reverse=True)
     for number in found:
         uri = join(ledger, checkpoint_name(number))
         if number <= version:
-            with contextlib.suppress(StorageError, DeltaLogError):
-                return from_checkpoint(_read(uri), number)
-    return TableState()
+            try:
+                return from_checkpoint(_read(uri), number), ""
+            except (StorageError, DeltaLogError) as error:
+                told = told or f"cannot read {uri}: {error}, {_NEEDED}"
+    return TableState(), told
 
 
 def _read(uri: str) -> bytes:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from pipelines.ledger.errors import ForeignTableError, LedgerFolderError
 from pipelines.ledger.log import (
     newest_version,
+    older,
     put_checkpoint_if_due,
     put_commit,
     read_commit,
@@ -150,7 +151,8 @@ def _in_log(ledger: str, version: int) -> PublishedState:
         made = _made_by(ledger, version)
         manifest = manifest_of(made, read_table_state(ledger, version))
     except ForeignCommitError as error:
-        raise ForeignTableError(f"cannot read {uri}: {error}") from error
+        before = older(ledger, version)
+        raise ForeignTableError(f"cannot read {uri}: {error}{before}") from error
     except (DeltaLogError, ManifestError) as error:
         raise LedgerFolderError(f"cannot read {uri}: {error}") from error
     _require_readable(ledger, manifest)

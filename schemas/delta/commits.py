@@ -17,6 +17,7 @@ from schemas.delta.actions import (
 FOLDER = "_delta_log"
 _DIGITS = 20
 _INFO = "commitInfo"
+_COUNT = "musiq_actions"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,8 +34,12 @@ class Commit:
     actions: tuple[Action, ...]
 
     def to_json(self) -> bytes:
-        """Return the commit's file; the same commit gives the same bytes."""
-        named = [(_INFO, self.info), *map(to_fields, self.actions)]
+        """Return the commit's file; the same commit gives the same bytes.
+
+        The first line counts the others, so that a file cut between two is known.
+        """
+        info = self.info | {_COUNT: len(self.actions)}
+        named = [(_INFO, info), *map(to_fields, self.actions)]
         lines = (json.dumps({name: fields}, sort_keys=True) for name, fields in named)
         return "".join(f"{line}\n" for line in lines).encode()
 
@@ -47,12 +52,14 @@ class Commit:
         """
         info: dict[str, Any] = {}
         actions: list[Action] = []
+        found = 0
         # Text may hold separators of lines that JSON has not.
         for number, line in enumerate(data.split(b"\n"), start=1):
             if not line.strip():
                 continue
             try:
                 for name, fields in _object(line).items():
+                    found += name != _INFO
                     if name == _INFO:
                         info = dict(fields)
                     elif name in KINDS:
@@ -61,6 +68,8 @@ class Commit:
                 raise DeltaLogError(f"line {number}: {error}") from error
         if not info and not actions:
             raise DeltaLogError("it is empty")
+        if (count := info.pop(_COUNT, found)) != found:
+            raise DeltaLogError(f"it has {found} of {count} actions: it was cut")
         return cls(info=info, actions=tuple(actions))
 
 

@@ -192,8 +192,8 @@ def _ledger_file(file: AddFile) -> LedgerFile:
         )
     except (KeyError, ValueError, TypeError) as error:
         raise DeltaLogError(
-            f"{decoded_path(file.path)} was added by another program: its shard and "
-            "digest are not told"
+            f"{decoded_path(file.path)} was added by another program: its rows, shard "
+            "and digest are not told"
         ) from error
 
 
