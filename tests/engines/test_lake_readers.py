@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import decimal
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 
@@ -15,7 +16,7 @@ from helpers.gcs_xml import running_xml
 from helpers.lake import JARS, Lake, running_engine
 from helpers.local_server import environment
 from helpers.make_images import encoded, noise, write_images
-from helpers.run_musiq import run_here, table_of
+from helpers.run_musiq import ROOT, run_here, table_of
 from helpers.tiny_models import TINY, tiny_model_file
 from helpers.whole_runs import models_loaded_once
 from helpers.written_ledger import write_ledger
@@ -303,3 +304,31 @@ def require_states(lake: Lake, ledger: str, expected: list[list[dict]]) -> None:
     for version, rows in enumerate(expected):
         assert in_order(lake.rows(ledger, version)) == rows
     assert in_order(lake.rows(ledger)) == expected[-1]
+
+
+def snippet(language: str, ledger) -> str:
+    """What the README prints for an engine, on a ledger of ours."""
+    text = (ROOT / "schemas" / "README.md").read_text()
+    [found] = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    return found.replace("/data/ledger", str(ledger))
+
+
+def test_what_the_readme_prints_for_python_runs(started, history):
+    ledger, states = history
+    made = started("Polars").ask("python", text=snippet("py", ledger))
+    assert (made["rows"], made["before"]) == (len(states[-1]), len(states[0]))
+    assert made["runs"] == len(states)
+    assert made["files"] == len(open_ledger(str(ledger)).files())
+
+
+@pytest.mark.parametrize("engine", ["DuckDB", "Spark"])
+def test_what_the_readme_prints_in_sql_runs(engine, started, history):
+    ledger, states = history
+    text = snippet(f"sql {engine.lower()}", ledger)
+    asked = [line for line in text.splitlines() if line]
+    by_status, before, *runs = [
+        started(engine).ask("sql", text=line.rstrip(";")) for line in asked
+    ]
+    assert sorted(by_status) == [["failed", 1], ["scored", 3]]
+    assert before == [[len(states[0])]]
+    assert all(len(told) == len(states) for told in runs)
