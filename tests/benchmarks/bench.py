@@ -29,6 +29,7 @@ SECTIONS = {
     "large": ("Large photos", "One worker."),
     "guards": ("What the guards of decoding cost", ""),
     "planning": ("Planning", "All inputs are in the ledger and unchanged."),
+    "journal": ("Journals", "A run goes on where one of the same size has failed."),
     "bfloat16": (
         "What bfloat16 moves",
         "The accelerators' program, run on the CPU, with the golden (random) "

@@ -49,18 +49,8 @@ def write_manifest(file: Path, uris: list[str]) -> None:
 
 def write_ledger(ledger: Path, uris: list[str], model_file: Path) -> None:
     """Publish a ledger that says all of `uris` were scored by a model."""
-    models = read_models([str(model_file)])
-    [column] = [model.columns for model in models]
-    config = ScoringConfig(input=("list.parquet",), output=str(ledger))
-    run = Run(
-        asked=config,
-        id=_RUN_ID,
-        started_at=_STARTED_AT,
-        version=0,
-        output=str(ledger),
-        inputs=(Input(number=0, uri="list.parquet", kind=InputKind.PARQUET),),
-        models=models,
-    )
+    run = run_into(ledger, model_file)
+    [column] = run.ledger_models
     shard_count = shard_count_for(len(uris), ScoringConfig.rows_per_shard)
     shards = defaultdict(list)
     for uri in uris:
@@ -93,9 +83,21 @@ def write_ledger(ledger: Path, uris: list[str], model_file: Path) -> None:
     publish_state(str(ledger), 0, manifest, schema=schema, stats=rows)
 
 
-def _write_shard(
-    ledger: Path, shard: int, shard_count: int, uris: list[str], model: LedgerModel
-) -> LedgerFile:
+def run_into(ledger: Path, model_file: Path) -> Run:
+    """Return a run that publishes the first version of a ledger."""
+    return Run(
+        asked=ScoringConfig(input=("list.parquet",), output=str(ledger)),
+        id=_RUN_ID,
+        started_at=_STARTED_AT,
+        version=0,
+        output=str(ledger),
+        inputs=(Input(number=0, uri="list.parquet", kind=InputKind.PARQUET),),
+        models=read_models([str(model_file)]),
+    )
+
+
+def scored_rows(uris: list[str]) -> list[LedgerRow]:
+    """Return rows as a run would make them of small photos that are there."""
     score = Score(value=3.0, std=1.0, distribution=(0.2,) * 5)
     rows = []
     for uri in uris:
@@ -114,6 +116,13 @@ def _write_shard(
             tokens=200,
         )
         rows.append(with_object(row, found))
+    return rows
+
+
+def _write_shard(
+    ledger: Path, shard: int, shard_count: int, uris: list[str], model: LedgerModel
+) -> LedgerFile:
+    rows = scored_rows(uris)
     table = rows_to_table(
         rows,
         carried=pa.table({"album": [""] * len(rows)}),
