@@ -16,10 +16,12 @@ from pipelines.scoring.listing import (
     LAYOUTS,
     LISTED,
     SHARDS,
+    SPANS,
     TALLIES,
     ListingCounts,
     ListInput,
     ListShard,
+    ListSpan,
     add_listing_counts,
 )
 from pipelines.scoring.planning.check_plan import check_plan
@@ -120,22 +122,31 @@ def _list(
 ) -> tuple[PCollection, PCollection, PCollection, AsSingleton]:
     """Return a ref for every image, counts of all, the shards, the carried columns.
 
-    Files of images are looked into in parallel.
+    Files of images, and spans of very large inputs, are listed in parallel.
     """
     listed = (
         pipeline
         | "Inputs" >> beam.Create(list(run.inputs))
         | "List"
-        >> beam.ParDo(ListInput()).with_outputs(SHARDS, LISTED, LAYOUTS, main="images")
+        >> beam.ParDo(ListInput()).with_outputs(
+            SHARDS, SPANS, LISTED, LAYOUTS, main="images"
+        )
+    )
+    spans = (
+        listed[SPANS]
+        | "Spread spans" >> beam.Reshuffle()
+        | "List spans"
+        >> beam.ParDo(ListSpan()).with_outputs(SHARDS, LISTED, LAYOUTS, main="images")
     )
     members = (
-        listed[SHARDS]
+        (listed[SHARDS], spans[SHARDS])
+        | "Shards" >> beam.Flatten()
         | "Spread shards" >> beam.Reshuffle()
         | "List shards"
         >> beam.ParDo(ListShard()).with_outputs(LISTED, TALLIES, LAYOUTS, main="images")
     )
-    named = (listed.images, members.images) | "Named" >> beam.Flatten()
-    counted = [listed[LISTED], members[LISTED]]
+    named = (listed.images, spans.images, members.images) | "Named" >> beam.Flatten()
+    counted = [listed[LISTED], spans[LISTED], members[LISTED]]
     if run.asked.choice.is_subset:
         subset = named | "Choose subset" >> Subset(run.asked.choice)
         named = subset.images
@@ -147,7 +158,7 @@ def _list(
     )
     shards = members[TALLIES] | "Add tallies" >> beam.CombineGlobally(add_tallies)
     columns = (
-        (listed[LAYOUTS], members[LAYOUTS])
+        (listed[LAYOUTS], spans[LAYOUTS], members[LAYOUTS])
         | "Layouts" >> beam.Flatten()
         | "Add layouts" >> beam.CombineGlobally(add_layouts)
         | "Unite layouts" >> beam.Map(unite_layouts)

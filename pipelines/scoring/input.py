@@ -45,6 +45,7 @@ class Input:
       is_many: Whether it stands for many lists or manifests: a glob, numbered files,
         or a folder of parts.
       files: Its files by their names below `uri`, where they are known beforehand.
+      size_bytes: Size of the one file that it is; None of others.
       is_listing: Whether rows of a manifest that say a generation and a size count as
         what a listing says.
       buckets: Buckets that a list may name.
@@ -58,6 +59,7 @@ class Input:
     image_column: str | None = None
     is_many: bool = False
     files: tuple[str, ...] = ()
+    size_bytes: int | None = None
     is_listing: bool = True
     buckets: frozenset[str] = frozenset()
     choice: Choice = dataclasses.field(default_factory=Choice)

@@ -15,7 +15,8 @@ from pipelines.scoring.carried.layout import FoundLayout, first_of_each
 from pipelines.scoring.choosing.choice import PatternsMet
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input
-from pipelines.scoring.inputs import list_input
+from pipelines.scoring.inputs.list_input import Found, list_input, list_span
+from pipelines.scoring.inputs.spans import Span
 from pipelines.scoring.monitoring.lineage import tell_source
 from pipelines.scoring.monitoring.metrics import count_retries
 from pipelines.scoring.planning.lost_shards import LostShard, ShardTally
@@ -27,6 +28,7 @@ from schemas.left_out import LeftOut, LeftOutTally, add_left_out
 from schemas.manifest import CountsError
 
 SHARDS = "shards"
+SPANS = "spans"
 LISTED = "listed"
 TALLIES = "tallies"
 LAYOUTS = "layouts"
@@ -39,6 +41,8 @@ class ListingCounts:
     Attributes:
       named: Images named, repeats and what was left out included.
       inputs: Inputs listed to their end.
+      spans: Parts of large inputs that were left to others to list.
+      listed_spans: Those listed to their end.
       shards: Files of images that inputs named.
       listed_shards: Those listed to their end.
       left_out: What was left out on purpose, by reason.
@@ -47,6 +51,8 @@ class ListingCounts:
 
     named: int = 0
     inputs: int = 0
+    spans: int = 0
+    listed_spans: int = 0
     shards: int = 0
     listed_shards: int = 0
     left_out: tuple[LeftOut, ...] = ()
@@ -58,12 +64,23 @@ class ListingCounts:
         return self.named - sum(one.count for one in self.left_out)
 
 
+ListedByInput = (
+    ImageRef
+    | TaggedOutput[Literal["shards"], Shard]
+    | TaggedOutput[Literal["spans"], Span]
+    | TaggedOutput[Literal["listed"], ListingCounts]
+    | TaggedOutput[Literal["layouts"], tuple[FoundLayout, ...]]
+)
+
+
 def add_listing_counts(counts: Iterable[ListingCounts]) -> ListingCounts:
     """Return the counts of several inputs and shards together."""
     counts = list(counts)
     return ListingCounts(
         named=sum(one.named for one in counts),
         inputs=sum(one.inputs for one in counts),
+        spans=sum(one.spans for one in counts),
+        listed_spans=sum(one.listed_spans for one in counts),
         shards=sum(one.shards for one in counts),
         listed_shards=sum(one.listed_shards for one in counts),
         left_out=add_left_out(each for one in counts for each in one.left_out),
@@ -78,50 +95,68 @@ def require_whole_listing(listing: ListingCounts, run: Run) -> None:
       CountsError: If that is not so.
     """
     inputs = len(run.inputs)
-    if (listing.inputs, listing.listed_shards) != (inputs, listing.shards):
+    met = (listing.inputs, listing.listed_spans, listing.listed_shards)
+    if met != (inputs, listing.spans, listing.shards):
+        spans = f", {listing.listed_spans} of {listing.spans} parts of them"
         raise CountsError(
             f"the counts do not add up, so nothing was published: {listing.inputs} of "
-            f"{inputs} inputs and {listing.listed_shards} of {listing.shards} files of "
-            "images were listed to their end"
+            f"{inputs} inputs{spans if listing.spans else ''} and "
+            f"{listing.listed_shards} of {listing.shards} files of images were listed "
+            "to their end"
         )
 
 
 class ListInput(beam.DoFn):
-    """`list_input`: image refs and `SHARDS`.
+    """`list_input`: image refs, `SHARDS`, and `SPANS` of inputs that are very large.
 
     At the end come one count as `LISTED`, and `LAYOUTS` of what the refs carry.
     """
 
-    def process(
-        self, element: Input
-    ) -> Iterator[
-        ImageRef
-        | TaggedOutput[Literal["shards"], Shard]
-        | TaggedOutput[Literal["listed"], ListingCounts]
-        | TaggedOutput[Literal["layouts"], tuple[FoundLayout, ...]]
-    ]:
+    def process(self, element: Input) -> Iterator[ListedByInput]:
         """Emit what one input names."""
         tell_source(element)
-        refs = shards = 0
-        left_out, met = LeftOutTally(), PatternsMet()
-        layouts: list[FoundLayout] = []
-        for named in list_input(element):
-            if isinstance(named, LeftOut):
-                left_out.add(named)
-            elif isinstance(named, PatternsMet):
-                met = named
-            elif isinstance(named, Shard):
-                shards += 1
-                yield TaggedOutput(SHARDS, named)
-            elif isinstance(named, FoundLayout):
-                layouts.append(named)
-            else:
-                refs += 1
-                yield named
-        count_retries()
-        counts = counts_of(refs, left_out, met, inputs=1, shards=shards)
-        yield TaggedOutput(LISTED, counts)
-        yield TaggedOutput(LAYOUTS, first_of_each(layouts))
+        return _tagged(list_input(element, divides=True), inputs=1)
+
+
+class ListSpan(beam.DoFn):
+    """`list_span`, with the outputs of `ListInput`."""
+
+    def process(self, element: Span) -> Iterator[ListedByInput]:
+        """Emit what one span of an input names."""
+        return _tagged(list_span(element), listed_spans=1)
+
+
+def _tagged(
+    listed: Iterator[Found | Span], *, inputs: int = 0, listed_spans: int = 0
+) -> Iterator[ListedByInput]:
+    refs = shards = spans = 0
+    left_out, met = LeftOutTally(), PatternsMet()
+    layouts: list[FoundLayout] = []
+    for named in listed:
+        if isinstance(named, LeftOut):
+            left_out.add(named)
+        elif isinstance(named, PatternsMet):
+            met = named
+        elif isinstance(named, Shard):
+            shards += 1
+            yield TaggedOutput(SHARDS, named)
+        elif isinstance(named, Span):
+            spans += 1
+            yield TaggedOutput(SPANS, named)
+        elif isinstance(named, FoundLayout):
+            layouts.append(named)
+        else:
+            refs += 1
+            yield named
+    count_retries()
+    counts = counts_of(refs, left_out, met)
+    yield TaggedOutput(
+        LISTED,
+        dataclasses.replace(
+            counts, inputs=inputs, shards=shards, spans=spans, listed_spans=listed_spans
+        ),
+    )
+    yield TaggedOutput(LAYOUTS, first_of_each(layouts))
 
 
 class ListShard(beam.DoFn):
@@ -165,16 +200,12 @@ def counts_of(
     left_out: LeftOutTally,
     met: PatternsMet,
     *,
-    inputs: int = 0,
-    shards: int = 0,
     listed_shards: int = 0,
 ) -> ListingCounts:
     """Return the counts of a listing that gave so many refs and left others out."""
     told = left_out.total()
     return ListingCounts(
         named=refs + sum(one.count for one in told),
-        inputs=inputs,
-        shards=shards,
         listed_shards=listed_shards,
         left_out=told,
         met=met.patterns,

@@ -2,10 +2,11 @@
 
 import dataclasses
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Protocol
 
 from pipelines.storage.errors import ObjectRefused
+from pipelines.storage.name_ranges import NameRange
 from schemas.failures import Failure
 
 
@@ -63,6 +64,30 @@ class Storage(Protocol):
 
         Raises:
           StorageError: If the prefix cannot be listed; a missing one is just empty.
+        """
+        ...
+
+    def divide(self, prefix: str, *, after: str, wanted: int) -> Sequence[NameRange]:
+        """Return ranges of the names below `prefix` that many can list at once.
+
+        Together they are all of its names after one, each in exactly one range. None
+        say that this store, or bucket, is listed by one.
+
+        Args:
+          prefix: As `list` takes it.
+          after: URI of the object after which they begin.
+          wanted: How many are enough; of few objects there are fewer.
+
+        Raises:
+          StorageError: If the prefix cannot be listed.
+        """
+        ...
+
+    def list_range(self, prefix: str, names: NameRange) -> Iterator[StoredObject]:
+        """Yield what `list` does, as far as it is in a range that `divide` gave.
+
+        Raises:
+          StorageError: If it cannot be listed, or not in the order of names.
         """
         ...
 

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from pipelines.storage.contract import SkippedLink, StoredObject, require_size
@@ -17,6 +17,7 @@ from pipelines.storage.file_generation import (
     is_same_time,
 )
 from pipelines.storage.folders.walk import Links, walk
+from pipelines.storage.name_ranges import NameRange
 from pipelines.storage.uris import path_of_uri, uri_of_path
 from schemas.failures import Failure
 
@@ -44,6 +45,16 @@ class LocalStorage:
             for found in walk(path_of_uri(prefix), Links.TO_FILES):
                 if not isinstance(found, SkippedLink):
                     yield _object(*found)
+
+    def divide(self, prefix: str, *, after: str, wanted: int) -> Sequence[NameRange]:
+        """Return nothing: a disk is listed by one."""
+        return ()
+
+    def list_range(self, prefix: str, names: NameRange) -> Iterator[StoredObject]:
+        """Yield what is below a folder and in a range of names."""
+        for found in self.list(prefix):
+            if found.uri > names.after and not names.is_beyond(found.uri):
+                yield found
 
     def walk(
         self, prefix: str, *, follow_links: bool

@@ -4,6 +4,7 @@ Unlike the emulator it enforces preconditions, pages listings and fails on deman
 """
 
 import base64
+import bisect
 import contextlib
 import dataclasses
 import datetime
@@ -14,7 +15,7 @@ import re
 import socket
 import threading
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import google_crc32c
 from helpers.gcs_emulator import BUCKET
@@ -54,6 +55,7 @@ class GcsDouble:
         self.downloaded_bytes = 0
         self.page_size = 1000
         self._objects: dict[str, Object] = {}
+        self._names: list[str] | None = None  # in order, once a listing asked
         self._faults: dict[str, list[int | str]] = {}
         self._generations = itertools.count(1_700_000_000_000_001)
         self._lock = threading.Lock()
@@ -62,9 +64,17 @@ class GcsDouble:
         """Create or replace an object."""
         found = Object(data, next(self._generations), {}, content_encoding)
         self._objects[name] = found
+        self._names = None
+
+    def put_many(self, names: Iterable[str], data: bytes = b""):
+        """Create objects of one content, and one generation."""
+        found = Object(data, next(self._generations), {})
+        self._objects.update(dict.fromkeys(names, found))
+        self._names = None
 
     def delete(self, name: str):
         del self._objects[name]
+        self._names = None
 
     def content(self, name: str) -> bytes:
         return self._objects[name].data
@@ -82,11 +92,19 @@ class GcsDouble:
     def find(self, name: str) -> Object | None:
         return self._objects.get(name)
 
-    def page(self, prefix: str, after: str) -> tuple[list[str], str | None]:
-        """Give the names of one page, and the token of the next."""
-        rest = sorted(n for n in self._objects if n.startswith(prefix) and n > after)
-        names = rest[: self.page_size]
-        return names, names[-1] if len(rest) > len(names) else None
+    def page(
+        self, prefix: str, token: str, start: str = "", count: int | None = None
+    ) -> tuple[list[str], str | None]:
+        """Give the names of one page, and the token of the next, its first name."""
+        with self._lock:
+            if self._names is None:
+                self._names = sorted(self._objects)
+            known = self._names
+        size = min(count or self.page_size, self.page_size)
+        place = bisect.bisect_left(known, max(prefix, start, token))
+        found = known[place : place + size + 1]
+        names = [name for name in found if name.startswith(prefix)]
+        return names[:size], names[size] if len(names) > size else None
 
     def upload(
         self, name: str, data: bytes, metadata: dict, wanted: str | None
@@ -98,6 +116,7 @@ class GcsDouble:
             if wanted is not None and int(wanted) != generation:
                 return False
             self._objects[name] = Object(data, next(self._generations), metadata)
+            self._names = None
             return True
 
 
@@ -156,7 +175,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _list(self, path, query, fault):
         names, token = self.double.page(
-            query.get("prefix", ""), query.get("pageToken", "")
+            query.get("prefix", ""),
+            query.get("pageToken", ""),
+            query.get("startOffset", ""),
+            int(query["maxResults"]) if "maxResults" in query else None,
         )
         page = {"items": [self._described(name) for name in names]}
         if token is not None:

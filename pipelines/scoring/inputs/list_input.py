@@ -1,43 +1,48 @@
 """List: what an input names becomes image refs and shards, streamed in order."""
 
+import itertools
 from collections.abc import Iterator
 
-from pipelines.scoring.allowed_buckets import require_allowed
-from pipelines.scoring.carried.layout import NOTHING, Carried, FoundLayout
+from pipelines.scoring.carried.layout import FoundLayout
 from pipelines.scoring.carried.layouts import Layouts
 from pipelines.scoring.choosing.choice import Chooser, PatternsMet, up_to_limit
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import MANIFESTS, Input, InputKind
 from pipelines.scoring.inputs.inventories.objects import report_objects
-from pipelines.scoring.inputs.inventories.report import read_report
-from pipelines.scoring.inputs.listed_rows import Told, listed_by
+from pipelines.scoring.inputs.inventories.report import Report, read_report
 from pipelines.scoring.inputs.manifest_files import (
     manifest_files,
     parts_below,
     said_by_folders,
 )
-from pipelines.scoring.inputs.manifests import named_images
+from pipelines.scoring.inputs.named_refs import list_file, ref_of
 from pipelines.scoring.inputs.numbered_files import numbered_names
-from pipelines.scoring.shards.formats import shard_format_of
+from pipelines.scoring.inputs.spans import (
+    Span,
+    first_objects,
+    spans_of_files,
+    spans_of_report,
+)
 from pipelines.scoring.shards.shard import Shard
+from pipelines.side_by_side import side_by_side
 from pipelines.storage import (
     Glob,
-    Refused,
     SkippedLink,
     StoredObject,
-    resolve,
     storage_for,
 )
-from pipelines.storage.uris import path_of_uri, scheme_of, without_secrets
-from schemas.failures import Failure
+from pipelines.storage.uris import is_local, path_of_uri, scheme_of
 from schemas.left_out import LeftOut
 
+Walked = StoredObject | SkippedLink
+Named = ImageRef | Shard | LeftOut | Span
 _PART = ".parquet"  # as which each part is read, whatever its name
 
 
-def list_input(
-    one: Input,
-) -> Iterator[ImageRef | Shard | FoundLayout | LeftOut | PatternsMet]:
+Found = ImageRef | Shard | FoundLayout | LeftOut | PatternsMet
+
+
+def list_input(one: Input, *, divides: bool = False) -> Iterator[Found | Span]:
     """Yield what one input names, repeats included, in a fixed order.
 
     What is left out on purpose is counted among it.
@@ -47,13 +52,30 @@ def list_input(
     do. In a folder, every file is an image that is none of the side files. Last come
     the layouts of what refs carry, of those that were not chosen, too.
 
+    Args:
+      one: The input.
+      divides: Whether a large input is listed in part only, and `Span`s stand for the
+        rest, which `list_span` lists.
+
     Raises:
       InputError: If a list or manifest turns out to be damaged.
       StorageError: If the store fails.
     """
-    chooser = Chooser(one.choice, side_files_in=_side_files_in(one))
     layouts = Layouts()
-    named = _list_all(one, layouts)
+    divides = divides and one.choice.limit is None  # which ends the listing early
+    return _listed(one, _list_all(one, layouts, divides=divides), layouts)
+
+
+def list_span(span: Span) -> Iterator[Found | Span]:
+    """Yield what one span of an input names, as `list_input` does."""
+    layouts = Layouts()
+    return _listed(span.source, _list_span(span, layouts), layouts)
+
+
+def _listed(
+    one: Input, named: Iterator[Named], layouts: Layouts
+) -> Iterator[Found | Span]:
+    chooser = Chooser(one.choice, side_files_in=_side_files_in(one))
     if not chooser.leaves_none_out:
         named = _chosen(named, one, chooser)
     yield from up_to_limit(named, one.choice.limit)
@@ -69,11 +91,9 @@ def _side_files_in(one: Input) -> str | None:
     return one.uri if one.kind in (InputKind.FOLDER, InputKind.GLOB) else None
 
 
-def _chosen(
-    listed: Iterator[ImageRef | Shard | LeftOut], one: Input, chooser: Chooser
-) -> Iterator[ImageRef | Shard | LeftOut]:
+def _chosen(listed: Iterator[Named], one: Input, chooser: Chooser) -> Iterator[Named]:
     for named in listed:
-        if isinstance(named, LeftOut):
+        if isinstance(named, LeftOut | Span):
             yield named
             continue
         name = _name_to_match(named.key, one)
@@ -97,157 +117,122 @@ def folder_of(one: Input) -> str:
     return one.uri[: one.uri.rfind("/") + 1]
 
 
-def _list_all(one: Input, layouts: Layouts) -> Iterator[ImageRef | Shard | LeftOut]:
+def _list_all(one: Input, layouts: Layouts, *, divides: bool) -> Iterator[Named]:
+    spans: list[Span] = []
     if one.kind in MANIFESTS:
-        return _list_named(one, layouts)
+        if divides:
+            spans = spans_of_files(one, list(manifest_files(one)))
+        return iter(spans) if spans else _list_named(one, layouts)
     if one.kind is InputKind.NUMBERED:
         return _list_numbered(one)
     if one.kind is InputKind.PARTS:
         return _list_parts(one)
     if one.kind is InputKind.INVENTORY:
-        return _list_inventory(one)
-    return _list_objects(one)
+        report = read_report(one.uri)
+        if divides:
+            spans = spans_of_report(one, report)
+        return iter(spans) if spans else _list_report(one, report, ())
+    return _list_objects(one, divides=divides)
 
 
-def _list_objects(one: Input) -> Iterator[ImageRef | Shard | LeftOut]:
+def _list_span(span: Span, layouts: Layouts) -> Iterator[Named]:
+    one = span.source
+    if span.report:
+        return _list_report(one, span.report, span.place)
+    if span.file:
+        return list_file(one, span.file, layouts, span.place, span.rows)
+    folder = folder_of(one)
+    ranges = [
+        _placed(
+            one,
+            _matching(one, storage_for(folder).list_range(folder, names)),
+            (*span.place, number),
+        )
+        for number, names in enumerate(span.names)
+    ]
+    return side_by_side(ranges)
+
+
+def _list_objects(one: Input, *, divides: bool) -> Iterator[Named]:
     if one.kind in (InputKind.IMAGE, InputKind.SHARD):
         found = storage_for(one.uri).stat(one.uri)
-        objects = [found] if found else []
-    else:
-        objects = _walk(one)
+        return _placed(one, iter([found] if found else []), ())
+    folder = folder_of(one)
+    walked = storage_for(folder).walk(folder, follow_links=one.choice.follow_links)
+    if divides and not is_local(folder):
+        walked = first_objects(one, folder, walked)
+    return _placed(one, _matching(one, walked), ())
+
+
+def _matching(
+    one: Input, walked: Iterator[Walked | Span] | Iterator[Walked]
+) -> Iterator[Walked | Span]:
+    """Yield what a folder holds, or a glob matches, and links that may lead there."""
+    if one.kind is InputKind.FOLDER:
+        yield from walked
+        return
+    glob = Glob(one.uri)
+    for found in walked:
+        if isinstance(found, Span):
+            yield found
+            continue
+        is_folder = isinstance(found, SkippedLink) and found.is_folder
+        if (glob.reaches_below if is_folder else glob.matches)(found.uri):
+            yield found
+
+
+def _placed(
+    one: Input, objects: Iterator[Walked | Span], place: tuple[int, ...]
+) -> Iterator[Named]:
+    """Yield the refs of objects, whose places in the input begin with one."""
     prefix = folder_of(one)
-    for place, found in enumerate(objects):
+    for number, found in enumerate(objects):
+        if isinstance(found, Span):
+            yield found
+            continue
         key = found.uri.removeprefix(prefix)
         if isinstance(found, SkippedLink):
             yield LeftOut(reason=found.reason, example=key)
         else:
-            yield _ref(
-                one, found.uri, key=key, place=place, pattern=one.uri, listed=found
+            yield ref_of(
+                one,
+                found.uri,
+                key=key,
+                place=(*place, number),
+                pattern=one.uri,
+                listed=found,
             )
 
 
-def _walk(one: Input) -> Iterator[StoredObject | SkippedLink]:
-    """Yield what a folder holds, or a glob matches, and links that may lead there."""
-    folder, follow_links = folder_of(one), one.choice.follow_links
-    found = storage_for(folder).walk(folder, follow_links=follow_links)
-    if one.kind is InputKind.FOLDER:
-        yield from found
-        return
-    glob = Glob(one.uri)
-    for one_found in found:
-        is_folder = isinstance(one_found, SkippedLink) and one_found.is_folder
-        if (glob.reaches_below if is_folder else glob.matches)(one_found.uri):
-            yield one_found
-
-
-def _list_inventory(one: Input) -> Iterator[ImageRef | Shard | LeftOut]:
-    report = read_report(one.uri)
-    place = 0
+def _list_report(one: Input, report: Report, place: tuple[int, ...]) -> Iterator[Named]:
+    number = itertools.count()
     for file in report.files:
         for listed in report_objects(report, file, one):
             if isinstance(listed, LeftOut):
                 yield listed
                 continue
             key, found = listed
-            yield _ref(one, found.uri, key=key, place=place, pattern="", listed=found)
-            place += 1
+            where = (*place, next(number))
+            yield ref_of(one, found.uri, key=key, place=where, pattern="", listed=found)
 
 
 def _list_numbered(one: Input) -> Iterator[ImageRef | Shard]:
     folder = one.uri[: one.uri.rfind("/", 0, one.uri.find("{")) + 1]
     for place, uri in enumerate(numbered_names(one.uri)):
         key = uri.removeprefix(folder)
-        yield _ref(one, uri, key=key, place=place, pattern=one.uri)
+        yield ref_of(one, uri, key=key, place=(place,), pattern=one.uri)
 
 
 def _list_parts(one: Input) -> Iterator[ImageRef | Shard]:
     for place, uri in enumerate(parts_below(one.uri)):
         key = uri.removeprefix(one.uri)
         said = said_by_folders(uri, one.uri)
-        yield _ref(one, uri, key=key, place=place, pattern=_PART, said=said)
+        yield ref_of(one, uri, key=key, place=(place,), pattern=_PART, said=said)
 
 
-def _list_named(one: Input, layouts: Layouts) -> Iterator[ImageRef | Shard]:
-    place = 0
+def _list_named(one: Input, layouts: Layouts) -> Iterator[Named]:
+    number = 0
     for file in manifest_files(one):
-        folder = file[: file.rfind("/") + 1]
-        above = said_by_folders(file, one.uri)
-        rows = named_images(file, one.kind, one.uri_column, is_listing=one.is_listing)
-        for row, (name, own, told) in enumerate(rows):
-            said = layouts.add(above, own, (one.number, place))
-            whence = f"{file}#row={row}"
-            if not name:
-                yield _nameless(one, whence, place, said)
-            else:
-                yield _named(one, name, folder, place, said, told, whence)
-            place += 1
-
-
-def _named(
-    one: Input,
-    name: str,
-    folder: str,
-    place: int,
-    said: Carried,
-    told: Told | None,
-    whence: str,
-) -> ImageRef | Shard:
-    try:
-        uri = require_allowed(resolve(name, base=folder), one.buckets)
-    except Refused as refused:
-        uri = without_secrets(name)
-        return ImageRef(
-            uri=uri,
-            key=uri,
-            order=(one.number, place),
-            carried=said.values,
-            layout=said.layout.digest,
-            refusal=(refused.failure, refused.detail),
-        )
-    is_shard = shard_format_of(uri) is not None
-    listed = None if is_shard else listed_by(told, uri, f"{one.kind} {whence}")
-    return _ref(one, uri, key=name, place=place, pattern=uri, said=said, listed=listed)
-
-
-def _nameless(one: Input, uri: str, place: int, said: Carried) -> ImageRef:
-    """Return the ref of a row without a URI: a row of its own, which fails."""
-    return ImageRef(
-        uri=uri,
-        key=uri,
-        order=(one.number, place),
-        carried=said.values,
-        layout=said.layout.digest,
-        refusal=(Failure.UNSAFE_NAME, f"the row has no URI in {one.uri_column!r}"),
-    )
-
-
-def _ref(
-    one: Input,
-    uri: str,
-    *,
-    key: str,
-    place: int,
-    pattern: str,
-    said: Carried = NOTHING,
-    listed: StoredObject | None = None,
-) -> ImageRef | Shard:
-    """Return the ref of a file, or the shard that `pattern` says it is."""
-    shard_format = None if one.kind is InputKind.FOLDER else shard_format_of(pattern)
-    if shard_format:
-        return Shard(
-            uri=uri,
-            key=key,
-            format=shard_format,
-            order=(one.number, place),
-            source=one,
-            said=said,
-            listed=listed,
-        )
-    return ImageRef(
-        uri=uri,
-        key=key,
-        order=(one.number, place),
-        carried=said.values,
-        layout=said.layout.digest,
-        listed=listed,
-    )
+        for named in list_file(one, file, layouts, (), None, start=number):
+            yield named
+            number += 1

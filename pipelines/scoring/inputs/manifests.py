@@ -49,7 +49,12 @@ Named = Iterator[NamedImage]
 
 
 def named_images(
-    uri: str, kind: InputKind, uri_column: str, *, is_listing: bool = True
+    uri: str,
+    kind: InputKind,
+    uri_column: str,
+    *,
+    is_listing: bool = True,
+    groups: range | None = None,
 ) -> Named:
     """Yield what a list or manifest says of each image.
 
@@ -58,6 +63,7 @@ def named_images(
       kind: What it is.
       uri_column: The column of a manifest that names the images.
       is_listing: Whether columns that say what a listing says are told as such.
+      groups: Which row groups of a Parquet file are read; None means all.
 
     Raises:
       InputError: If it is damaged, or what it says cannot be carried; one line.
@@ -72,7 +78,7 @@ def named_images(
             case InputKind.JSON_LINES:
                 yield from _named_by_objects(uri, kind, uri_column, is_listing)
             case _:
-                yield from _named_by_parquet(uri, kind, uri_column, is_listing)
+                yield from _named_by_parquet(uri, kind, uri_column, is_listing, groups)
     except CannotCarryError as error:
         raise InputError(f"{kind} {uri}: {error}") from error
 
@@ -142,7 +148,11 @@ def _named_by_objects(
 
 
 def _named_by_parquet(
-    uri: str, kind: InputKind, uri_column: str, is_listing: bool
+    uri: str,
+    kind: InputKind,
+    uri_column: str,
+    is_listing: bool,
+    groups: range | None,
 ) -> Named:
     try:
         with storage_for(uri).open_read(uri) as file:
@@ -152,7 +162,9 @@ def _named_by_parquet(
                 uri, kind, schema.names, uri_column, images=columns_of_bytes(schema)
             )
             _require_text(uri, kind, schema.field(uri_column))
-            for batch in parquet.iter_batches(_BATCH_ROWS):
+            for batch in parquet.iter_batches(
+                _BATCH_ROWS, row_groups=None if groups is None else list(groups)
+            ):
                 columns = dict(zip(schema.names, batch.columns, strict=True))
                 names = to_python(convert(columns.pop(uri_column), pa.string()))
                 telling = telling_columns(columns) if is_listing else ()

@@ -92,9 +92,10 @@ def _resolve_input(
 def _found(text: str, uri: str, uri_column: str, image_column: str | None) -> Input:
     """Return what an input is; the URI of a folder ends with a slash."""
     storage = storage_for(uri)
-    if storage.stat(uri) is not None and not uri.endswith("/"):
+    found = storage.stat(uri)
+    if found is not None and not uri.endswith("/"):
         kind = _kind_of_file(uri, uri_column, image_column)
-        return Input(number=0, uri=uri, kind=kind)
+        return Input(number=0, uri=uri, kind=kind, size_bytes=found.size_bytes)
     folder = uri if uri.endswith("/") else f"{uri}/"
     if storage.is_folder(folder):
         return _found_folder(text, folder, uri_column, image_column)

@@ -35,6 +35,7 @@ _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 1},
     tcp_keepalive=True,
 )
+_DIRECTORY_BUCKET = "--x-s3"
 _MD5 = re.compile("[0-9a-f]{32}")
 
 # Every worker would tell where it found its credentials.
@@ -53,10 +54,23 @@ class AmazonS3Storage(BucketStore):
         except ValueError as error:
             raise amazon_s3_errors.AddressError from error
 
+    def lists_in_order(self, bucket: str) -> bool:
+        """Whether a bucket lists names in order, which directory buckets do not."""
+        return not bucket.endswith(_DIRECTORY_BUCKET)
+
     def _list_page(
-        self, bucket: str, prefix: str, token: str | None
+        self,
+        bucket: str,
+        prefix: str,
+        token: str | None,
+        after: str = "",
+        count: int | None = None,
     ) -> tuple[Sequence[StoredObject], str | None]:
-        place = {"ContinuationToken": token} if token else {}
+        place: dict[str, Any] = {"ContinuationToken": token} if token else {}
+        if after:
+            place["StartAfter"] = after
+        if count:
+            place["MaxKeys"] = count
         page = self._connected().list_objects_v2(Bucket=bucket, Prefix=prefix, **place)
         found = [
             _object(f"s3://{bucket}/{one['Key']}", one, one["Size"])
@@ -146,7 +160,7 @@ def _require_md5(uri: str, data: bytes, answer: dict[str, Any]) -> None:
         _MD5.fullmatch(etag)
         and answer.get("ServerSideEncryption") in (None, "AES256")
         and "SSECustomerAlgorithm" not in answer
-        and not split_uri(uri)[0].endswith("--x-s3")
+        and not split_uri(uri)[0].endswith(_DIRECTORY_BUCKET)
         and hashlib.md5(data, usedforsecurity=False).hexdigest() != etag
     ):
         raise DamagedError

@@ -34,10 +34,21 @@ class GoogleCloudStorage(BucketStore):
         return Client(project=None)
 
     def _list_page(
-        self, bucket: str, prefix: str, token: str | None
+        self,
+        bucket: str,
+        prefix: str,
+        token: str | None,
+        after: str = "",
+        count: int | None = None,
     ) -> tuple[Sequence[StoredObject], str | None]:
         blobs = self._connected().list_blobs(
-            bucket, prefix=prefix, fields=_FIELDS, page_token=token, **_ASKED_ONCE
+            bucket,
+            prefix=prefix,
+            fields=_FIELDS,
+            page_token=token,
+            start_offset=after or None,
+            page_size=count,
+            **_ASKED_ONCE,
         )
         page = [_object(blob) for blob in next(blobs.pages, ())]
         return page, blobs.next_page_token

@@ -3,20 +3,24 @@
 import abc
 import contextlib
 import functools
+import itertools
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO, ClassVar, TypeVar
 
 from pipelines.storage.buckets.faults import Fault
 from pipelines.storage.buckets.object_names import split_uri
 from pipelines.storage.contract import StoredObject, require_size
 from pipelines.storage.errors import ObjectRefused, StorageError
+from pipelines.storage.name_ranges import PEEKED_NAMES, NameRange, divide_names
 from pipelines.storage.ranged_reader import open_ranges
 from pipelines.storage.retries import Retrier, RetryPolicy
 from schemas.failures import Failure
 
 WRITER = "musiq-writer"
+_PEEKS = 8  # at once
 
 _Answer = TypeVar("_Answer")
 
@@ -45,14 +49,49 @@ class BucketStore(abc.ABC):
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield the objects below a prefix, page by page."""
         with self._errors_at("list", prefix):
-            bucket, name = split_uri(prefix)
-            token, is_last = None, False
-            while not is_last:
-                page, token = self._ask(self._list_page, bucket, name, token)
-                is_last = token is None
+            for page in self._pages(*split_uri(prefix), "", None):
                 for found in page:
                     if not found.uri.endswith("/"):  # a console's mark of a folder
                         yield found
+
+    def divide(self, prefix: str, *, after: str, wanted: int) -> Sequence[NameRange]:
+        """Return ranges of names, by asking which ones there are."""
+        bucket, name = split_uri(prefix)
+        if not self.lists_in_order(bucket):
+            return ()
+
+        def peek(after: str) -> Sequence[str]:
+            pages = self._pages(bucket, name, after, PEEKED_NAMES + 1)
+            found = map(_name_of, itertools.chain.from_iterable(pages))
+            later = (name for name in found if name > after)
+            return list(itertools.islice(later, PEEKED_NAMES))
+
+        whole = NameRange(after=split_uri(after)[1])
+        with self._errors_at("list", prefix), ThreadPoolExecutor(_PEEKS) as threads:
+            return divide_names(whole, peek, wanted=wanted, spread=threads.map)
+
+    def list_range(self, prefix: str, names: NameRange) -> Iterator[StoredObject]:
+        """Yield the objects of a range, from the page that it begins in."""
+        last = ""
+        with self._errors_at("list", prefix):
+            for page in self._pages(*split_uri(prefix), names.after, None):
+                for found in page:
+                    name = _name_of(found)
+                    if name < last:
+                        raise StorageError(
+                            f"cannot list {prefix}: the store does not list names in "
+                            f"order ({name!r} after {last!r}); name smaller folders"
+                        )
+                    last = name
+                    is_inside = name > names.after and not names.is_beyond(name)
+                    if is_inside and not name.endswith("/"):
+                        yield found
+                if names.is_beyond(last):
+                    return
+
+    def lists_in_order(self, bucket: str) -> bool:
+        """Whether a bucket lists names in the order of their bytes."""
+        return True
 
     def walk(self, prefix: str, *, follow_links: bool) -> Iterator[StoredObject]:
         """Yield the objects below a prefix; a bucket has no links."""
@@ -133,9 +172,22 @@ class BucketStore(abc.ABC):
 
     @abc.abstractmethod
     def _list_page(
-        self, bucket: str, prefix: str, token: str | None
+        self,
+        bucket: str,
+        prefix: str,
+        token: str | None,
+        after: str = "",
+        count: int | None = None,
     ) -> tuple[Sequence[StoredObject], str | None]:
-        """Return one page of objects and the token of the next, None after the last."""
+        """Return one page of objects and the token of the next, None after the last.
+
+        Args:
+          bucket: The bucket.
+          prefix: What names begin with.
+          token: That of the page; None for the first.
+          after: A name; those before it are not listed, it itself may be.
+          count: How many objects at most; None means as many as the store gives.
+        """
 
     @abc.abstractmethod
     def _head(self, uri: str) -> tuple[StoredObject, Mapping[str, str]]:
@@ -166,6 +218,17 @@ class BucketStore(abc.ABC):
     @abc.abstractmethod
     def _remove(self, uri: str) -> None:
         """Delete an object; one that is gone already is no error."""
+
+    def _pages(
+        self, bucket: str, prefix: str, after: str, count: int | None
+    ) -> Iterator[Sequence[StoredObject]]:
+        token, is_last = None, False
+        while not is_last:
+            page, token = self._ask(
+                self._list_page, bucket, prefix, token, after, count
+            )
+            is_last = token is None
+            yield page
 
     def _connected(self) -> Any:
         with self._lock:
@@ -203,3 +266,7 @@ class BucketStore(abc.ABC):
             if fault.failure is Failure.READ_ERROR:
                 self._retrier.require_up(uri, fault.reason)
             raise ObjectRefused(fault.failure, fault.reason, uri) from error
+
+
+def _name_of(found: StoredObject) -> str:
+    return split_uri(found.uri)[1]
