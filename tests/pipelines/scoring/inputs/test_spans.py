@@ -1,9 +1,11 @@
 """Large inputs are listed in spans, which together are the whole input."""
 
+import collections
 import dataclasses
 import itertools
 import threading
 import types
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -236,3 +238,32 @@ def test_every_store_lists_what_it_divided(request, name, tmp_path, monkeypatch)
         assert len(ranges) >= 8
         found = [one.uri for names in ranges for one in store.list_range(folder, names)]
         assert found == whole[10:]
+
+
+@pytest.mark.slow
+def test_a_million_objects_are_listed_in_many_ranges_at_once(double):
+    double.put_many(f"p/IMG_{n:07d}.jpg" for n in range(1_000_000))
+    one = Input(number=0, uri=f"{BUCKET}/p/", kind=InputKind.FOLDER)
+    refs, parts = divided(one)
+    assert (len(refs), len(parts) >= 8) == (50_000, True)
+    answer, lock = double.page, threading.Lock()
+    at_work, most = collections.Counter(), 0
+
+    def page(prefix, token, start="", count=None):
+        nonlocal most
+        with lock:
+            at_work[start] += 1
+            most = max(most, len(+at_work))
+        found = answer(prefix, token, start, count)
+        with lock:
+            at_work[start] -= 1
+        return found
+
+    double.page = page
+    with ThreadPoolExecutor(2) as workers:
+        names = [{ref.uri for ref in refs}]
+        names += workers.map(
+            lambda part: {r.uri for r in listed(list_span(part))}, parts
+        )
+    assert sum(map(len, names)) == len(set().union(*names)) == 1_000_000
+    assert most >= 8
