@@ -14,6 +14,7 @@ from helpers.make_inventories import (
 )
 from pipelines.scoring.inputs.choice import Choice
 
+from pipelines.scoring.choosing.choice import Choice
 from pipelines.scoring.input import InputError, InputKind
 from pipelines.scoring.inputs import resolve_inputs
 from pipelines.scoring.planning.look_up import look_up_known

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import itertools
 import threading
+import time
 import types
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,6 +16,7 @@ from helpers.local_server import environment
 from helpers.make_inventories import write_google
 from pipelines.scoring.inputs.choice import Choice
 
+from pipelines.scoring.choosing.choice import Choice
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.input import Input, InputKind
 from pipelines.scoring.inputs import resolve_inputs, spans
@@ -254,6 +256,7 @@ def test_a_million_objects_are_listed_in_many_ranges_at_once(double):
         with lock:
             at_work[start] += 1
             most = max(most, len(+at_work))
+        time.sleep(0.05)  # as long as a store takes, so that requests overlap
         found = answer(prefix, token, start, count)
         with lock:
             at_work[start] -= 1
