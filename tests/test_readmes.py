@@ -48,6 +48,7 @@ NOT_HERE = {
         "gcloud scheduler ": CLOUD,
         "body = json.loads(": "needs Airflow",
         "gcloud dataflow jobs list ": CLOUD,
+        "gcloud logging metrics create ": CLOUD,
         "gcloud dataflow jobs cancel ": CLOUD,
         "gcloud beta dataflow metrics list ": CLOUD,
         "PROJECT=my-project ": CLOUD,
