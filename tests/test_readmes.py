@@ -42,6 +42,7 @@ NOT_HERE = {
     "pipelines/dataflow/README.md": {
         "musiq score --input gs://my-bucket/photos/ --output gs://my-bucket/led": CLOUD,
         "gcloud services enable ": CLOUD,
+        "musiq models import gs://gresearch/": CLOUD,
         "REPOSITORY=": CLOUD,
         "digest() ": "asks registries of images",
         "musiq score --input gs://my-bucket/photos/ --output gs://my-bucket/pre": CLOUD,

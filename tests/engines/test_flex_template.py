@@ -159,6 +159,21 @@ def test_the_sizing_table_is_photos_by_hours_and_rates():
         assert [int(cell) for cell in workers.split(" | ")] == expected
 
 
+def test_the_worksheet_is_core_seconds_by_cores():
+    text = (FOLDER / "README.md").read_text()
+    [header] = re.findall(r"^\| photos of .+$", text, re.MULTILINE)
+    cores = [int(count) for count in re.findall(r"(\d) cores", header)]
+    row = r"^\| .*megapixels.* \| ([\d.]+) \| ([\d,]+) \| ([\d,]+) \|"
+    rows = re.findall(row, text, re.MULTILINE)
+    assert (len(rows), len(cores)) == (4, 2)
+    for core_seconds, *hours in rows:
+        expected = [math.ceil(1e6 * float(core_seconds) / 3600 / n) for n in cores]
+        assert [int(one.replace(",", "")) for one in hours] == expected
+    prices = json.loads((FOLDER / "prices.example.json").read_text())
+    told = set(re.findall(r"per_[a-z_]+", text))
+    assert told == {name for name in prices if name.startswith("per_")}
+
+
 def dockerfile() -> str:
     return (FOLDER / "Dockerfile").read_text()
 
