@@ -15,10 +15,18 @@ Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 too many images failed or van
 
 Example: musiq score --input photos/ --output ledger/ --model koniq.safetensors
 """
-# What a template lets through where the type does not say it.
-_URI = r"(gs|gcs|s3[an]?)://[a-z0-9].+"
+# What a template lets through where the type does not say it; workers of Dataflow have
+# no credentials for s3://.
+_URI = r"(gs|gcs)://[a-z0-9].+"
+_MODEL = rf"([A-Za-z0-9_-]+=)?({_URI}|builtin)"
+_BUCKET = r"(gs|gcs)://[^/\s\"]+/?"
 _RATE = r"^(0(\.[0-9]+)?|1(\.0+)?)$"
-_LIST = r"\[\s*\"[^\"]+\"(\s*,\s*\"[^\"]+\")*\s*\]"
+
+
+def _one_or_list(item: str) -> str:
+    """Return the expression of a text, or of a JSON list of such texts."""
+    quoted = '\\"' + item.replace(".+", r"[^\"]+") + '\\"'
+    return rf"^({item}|\[\s*{quoted}(\s*,\s*{quoted})*\s*\])$"
 
 
 def _run(config: ScoringConfig, engine: EngineArguments) -> int:
@@ -54,7 +62,7 @@ SCORE = Program(
             "tar shards, Parquet with image bytes, TFRecords, one or many such as "
             "'shards/{0000..0099}.tar'; on local disk, gs:// or s3://; may be repeated",
             "X",
-            template_regex=rf"^({_URI}|{_LIST})$",
+            template_regex=_one_or_list(_URI),
         ),
         Flag(
             "output",
@@ -71,7 +79,7 @@ SCORE = Program(
             "musiq_NAME, by default the name in the model card. May be repeated: "
             "photos are decoded once for all models",
             "[NAME=]FILE",
-            template_regex=rf"^(([A-Za-z0-9_-]+=)?({_URI}|builtin)|{_LIST})$",
+            template_regex=_one_or_list(_MODEL),
         ),
         Flag(
             "uri_column",
@@ -127,7 +135,7 @@ SCORE = Program(
             "lists may name objects of this bucket, such as gs://photos, besides "
             "those of the buckets of --input and --output; may be repeated",
             "BUCKET",
-            template_regex=rf"^((gs|gcs|s3[an]?)://[^/\s]+/?|{_LIST})$",
+            template_regex=_one_or_list(_BUCKET),
         ),
         Flag(
             "jpeg_dct",

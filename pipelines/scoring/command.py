@@ -1,4 +1,4 @@
-"""`musiq score`: from arguments to a run, and from its manifest to a summary."""
+"""`musiq score`: from arguments to a run, and from what it published to a summary."""
 
 import contextlib
 import dataclasses

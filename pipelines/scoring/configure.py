@@ -34,12 +34,14 @@ def job_facts(config: ScoringConfig) -> JobFacts:
 
     Raises:
       NameRefused: If no store can hold a name.
+      UsageError: If what lists may name is no bucket.
     """
     models = [_name_and_file(argument)[1] for argument in config.model]
     named = [config.output, *config.input, *(m for m in models if m != BUILT_IN)]
-    uris = tuple(resolve(one, base=None) for one in named)
+    uris = [resolve(one, base=None) for one in named]
+    uris += [_bucket(argument) for argument in config.allow_bucket]
     return JobFacts(
-        pipeline="musiq-score", output=uris[0], uris=uris, device=config.device
+        pipeline="musiq-score", output=uris[0], uris=tuple(uris), device=config.device
     )
 
 

@@ -20,6 +20,8 @@ from pipelines.engines.dataflow.labels import add_labels, add_model_label
 from pipelines.engines.dataflow.workers import apply_profile, profile_for
 from pipelines.engines.engine import JobFacts
 from pipelines.engines.job import Job
+from pipelines.scoring.config import ScoringConfig
+from pipelines.scoring.configure import job_facts
 from schemas.errors import UsageError
 
 JOB = JobFacts(
@@ -87,6 +89,17 @@ def test_s3_is_refused_with_the_reason(uri):
         told = refusal_of(job)
         assert told.startswith(f"{uri} is in S3, for which Dataflow's workers have no")
         assert "copy it to a bucket of gs://" in told
+
+
+def test_buckets_that_lists_may_name_are_refused_like_the_others():
+    asked = {"input": ("gs://photos/list.txt",), "output": "gs://photos/ledger"}
+    good = ScoringConfig(**asked, allow_bucket=("gs://more/", "gcs://most"))
+    assert job_facts(good).uris[-2:] == ("gs://more/", "gs://most")
+    job = job_facts(ScoringConfig(**asked, allow_bucket=("gs://more", "s3://theirs")))
+    told = refusal_of(job)
+    assert told.startswith("s3://theirs is in S3, for which Dataflow's workers have no")
+    with pytest.raises(UsageError, match="--allow_bucket photos is no bucket"):
+        job_facts(ScoringConfig(**asked, allow_bucket=("photos",)))
 
 
 def test_there_are_no_workers_with_a_tpu():

@@ -48,7 +48,7 @@ def test_the_metadata_is_that_of_the_commands_arguments():
 def test_every_flag_is_a_parameter_or_means_this_machine():
     names = {flag.name for flag in SCORE.flags}
     local = {flag.name for flag in SCORE.flags if flag.is_local}
-    assert local == {"json", "verify_content", "workers"}
+    assert local == {"json", "quiet", "verify_content", "workers"}
     assert {p.name for p in score_parameters()} == names - local
 
 
@@ -65,12 +65,18 @@ def test_dataflow_takes_the_metadata():
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     [
-        ("input", ["gs://b/p/", "s3://b/[ab] c/*.jpg", '["gs://a", "gs://b"]'],
-         ["photos/", "/srv", "[gs://a]", "", "http://b/x"]),
-        ("output", ["gs://b/ledger"], ["ledger", '["gs://a"]', "gs://"]),
-        ("model", ["builtin", "gs://b/m@latest", "ava=gs://b/m", '["gs://a"]'],
-         ["m.safetensors", "=gs://b/m", ""]),
-        ("allow_bucket", ["gs://b", "s3://b/"], ["b", "gs://b/folder"]),
+        ("input",
+         ["gs://b/p/", "gcs://b/[ab] c/*.jpg", '["gs://a/b c", "gs://bb"]'],
+         ["photos/", "/srv", "[gs://a]", "", "http://b/x", "s3://b/p/",
+          "s3a://b/p/", '["gs://aa", "s3://bb"]']),
+        ("output", ["gs://b/ledger"],
+         ["ledger", '["gs://a"]', "gs://", "s3://b/ledger"]),
+        ("model",
+         ["builtin", "gs://b/m@latest", "ava=gs://b/m", '["ava=gs://a/m", "builtin"]'],
+         ["m.safetensors", "=gs://b/m", "", "s3://b/m", "ava=s3n://b/m",
+          '["gs://aa", "s3://bb"]', '["m.safetensors"]']),
+        ("allow_bucket", ["gs://b", "gcs://b/", '["gs://a", "gs://b/"]'],
+         ["b", "gs://b/folder", "s3://b", '["gs://a", "s3://b"]']),
         ("device", ["cpu", "gpu", "tpu"], ["GPU", "cuda", ""]),
         ("max_pixels", ["1", "67108864"], ["0", "-1", "1e6", "many"]),
         ("decode_timeout_seconds", ["10", "0.5", "10.0"], ["0", "-1", "", "ten"]),
@@ -151,6 +157,21 @@ def test_the_sizing_table_is_photos_by_hours_and_rates():
             for hours in (8, 24)
         ]
         assert [int(cell) for cell in workers.split(" | ")] == expected
+
+
+def test_the_worksheet_is_core_seconds_by_cores():
+    text = (FOLDER / "README.md").read_text()
+    [header] = re.findall(r"^\| photos of .+$", text, re.MULTILINE)
+    cores = [int(count) for count in re.findall(r"(\d) cores", header)]
+    row = r"^\| .*megapixels.* \| ([\d.]+) \| ([\d,]+) \| ([\d,]+) \|"
+    rows = re.findall(row, text, re.MULTILINE)
+    assert (len(rows), len(cores)) == (4, 2)
+    for core_seconds, *hours in rows:
+        expected = [math.ceil(1e6 * float(core_seconds) / 3600 / n) for n in cores]
+        assert [int(one.replace(",", "")) for one in hours] == expected
+    prices = json.loads((FOLDER / "prices.example.json").read_text())
+    told = set(re.findall(r"per_[a-z_]+", text))
+    assert told == {name for name in prices if name.startswith("per_")}
 
 
 def dockerfile() -> str:

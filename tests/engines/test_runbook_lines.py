@@ -153,3 +153,23 @@ def test_the_scheduler_is_given_the_launch_as_json(shell):
     assert target["headers"] == {"Content-Type": "application/json"}
     assert target["uri"].endswith("/locations/europe-west4/flexTemplates:launch")
     assert job["attemptDeadline"] == "180s"
+
+
+@pytest.mark.engines
+@needs_gcloud
+@pytest.mark.parametrize(
+    "line", [line for line in gcloud_lines() if "dataflow/alerts/" in line]
+)
+def test_metrics_and_alerts_are_sent_as_their_files_have_them(line, shell):
+    run, asked = shell
+    assert run(line).returncode == 0
+    [sent] = [one.sent for one in asked if one.method == "POST"]
+    file = json.loads(
+        (ROOT / re.search(r"pipelines/dataflow/\S+", line)[0]).read_text()
+    )
+    assert {key: sent[key] for key in file} == file
+    if "policies" in line:
+        channel = "projects/my-project/notificationChannels/CHANNEL"
+        assert sent["notificationChannels"] == [channel]
+    else:
+        assert sent["name"] == re.search(r"create (\S+)", line)[1]

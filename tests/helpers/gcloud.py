@@ -28,7 +28,7 @@ needs_gcloud = pytest.mark.skipif(
 )
 _OTHERS = (
     *("artifactregistry", "cloudkms", "cloudresourcemanager", "cloudscheduler"),
-    *("iam", "logging", "serviceusage"),
+    *("iam", "logging", "monitoring", "serviceusage"),
 )
 
 

@@ -33,7 +33,7 @@ def commit_report(
     Args:
       manifest: What it published.
       ledger: The ledger's folder.
-      version: Number of the state.
+      version: The ledger's, that the run published.
       seconds: Wall time since the run started.
     """
     counts, seconds = manifest.counts, max(seconds, _LEAST_SECONDS)

@@ -25,8 +25,8 @@ class RunSummary:
 
     Attributes:
       ledger: The ledger's folder.
-      version: Of the ledger, that the run published.
-      manifest: What it says.
+      version: The ledger's, that the run published.
+      manifest: What its commit says.
       seconds: Wall time of the job.
       counters: The job's counters by name.
     """

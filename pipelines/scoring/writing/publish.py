@@ -77,7 +77,7 @@ def publish_run(
       What was published.
 
     Raises:
-      ManifestError: If the counts do not add up; nothing is published then.
+      CountsError: If the counts do not add up; nothing is published then.
       FailureBudgetError: If too many of the run's images failed; likewise.
       LedgerFolderError: If another run has published meanwhile.
     """
