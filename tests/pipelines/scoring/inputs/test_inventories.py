@@ -12,7 +12,6 @@ from helpers.make_inventories import (
     write_amazon,
     write_google,
 )
-from pipelines.scoring.inputs.choice import Choice
 
 from pipelines.scoring.choosing.choice import Choice
 from pipelines.scoring.input import InputError, InputKind

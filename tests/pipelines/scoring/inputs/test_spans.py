@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.local_server import environment
 from helpers.make_inventories import write_google
-from pipelines.scoring.inputs.choice import Choice
 
 from pipelines.scoring.choosing.choice import Choice
 from pipelines.scoring.image_ref import ImageRef
