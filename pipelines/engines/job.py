@@ -148,6 +148,7 @@ class Job:
         Raises:
           UsageError: Naming what is wrong and what would help.
         """
+        show_log_lines(is_quiet=self.is_quiet)
         require_engine(self.engine, self.options, self.facts)
         if self.engine.is_on_this_machine and self.facts.device == "cpu":
             limit_to_one_thread()

@@ -297,7 +297,7 @@ def test_a_store_that_is_down_from_the_start_fails_in_one_line(store, model, qui
     store.proxy.outage = 503
     outcome = store.score("never", model, workers=1, run=run_here)
     assert outcome.code == 2
-    assert "the store kept failing (status 503)" in outcome.error
+    assert "the store kept failing (status 503)" in outcome.err.splitlines()[-1]
     assert len(store.proxy.requests) <= 6
 
 
