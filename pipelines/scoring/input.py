@@ -46,8 +46,6 @@ class Input:
         or a folder of parts.
       files: Its files by their names below `uri`, where they are known beforehand.
       size_bytes: Size of the one file that it is; None of others.
-      is_listing: Whether rows of a manifest that say a generation and a size count as
-        what a listing says.
       buckets: Buckets that a list may name.
       choice: Which of the files and members that it names are tried.
     """
@@ -60,6 +58,5 @@ class Input:
     is_many: bool = False
     files: tuple[str, ...] = ()
     size_bytes: int | None = None
-    is_listing: bool = True
     buckets: frozenset[str] = frozenset()
     choice: Choice = dataclasses.field(default_factory=Choice)

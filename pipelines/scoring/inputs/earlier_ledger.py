@@ -27,6 +27,4 @@ def found_ledger(folder: str) -> Input | None:
     if newest is None:
         return None
     files = tuple(file.path for file in newest.manifest.files)
-    return Input(
-        number=0, uri=folder, kind=InputKind.PARQUET, files=files, is_listing=False
-    )
+    return Input(number=0, uri=folder, kind=InputKind.PARQUET, files=files)

@@ -27,6 +27,7 @@ from pipelines.scoring.inputs.text_lines import read_lines, unreadable
 from pipelines.scoring.inputs.text_tables import read_objects, read_table
 from pipelines.scoring.shards.image_column import columns_of_bytes
 from pipelines.storage import storage_for
+from schemas.ledger import VERSION_KEY
 
 _BATCH_ROWS = 10_000
 
@@ -53,7 +54,6 @@ def named_images(
     kind: InputKind,
     uri_column: str,
     *,
-    is_listing: bool = True,
     groups: range | None = None,
 ) -> Named:
     """Yield what a list or manifest says of each image.
@@ -62,7 +62,6 @@ def named_images(
       uri: The file.
       kind: What it is.
       uri_column: The column of a manifest that names the images.
-      is_listing: Whether columns that say what a listing says are told as such.
       groups: Which row groups of a Parquet file are read; None means all.
 
     Raises:
@@ -74,11 +73,11 @@ def named_images(
             case InputKind.URI_LIST:
                 yield from _named_by_lines(uri, kind)
             case InputKind.CSV:
-                yield from _named_by_table(uri, kind, uri_column, is_listing)
+                yield from _named_by_table(uri, kind, uri_column)
             case InputKind.JSON_LINES:
-                yield from _named_by_objects(uri, kind, uri_column, is_listing)
+                yield from _named_by_objects(uri, kind, uri_column)
             case _:
-                yield from _named_by_parquet(uri, kind, uri_column, is_listing, groups)
+                yield from _named_by_parquet(uri, kind, uri_column, groups)
     except CannotCarryError as error:
         raise InputError(f"{kind} {uri}: {error}") from error
 
@@ -102,15 +101,13 @@ def _named_by_lines(uri: str, kind: InputKind) -> Named:
             yield NamedImage(name, NOTHING)
 
 
-def _named_by_table(
-    uri: str, kind: InputKind, uri_column: str, is_listing: bool
-) -> Named:
+def _named_by_table(uri: str, kind: InputKind, uri_column: str) -> Named:
     rows = read_table(uri, kind)
     names = next(rows)
     _require_column(uri, kind, names, uri_column)
     place = names.index(uri_column)
     others = [name for name in names if name != uri_column]
-    telling = telling_columns(others) if is_listing else ()
+    telling = telling_columns(others)
     kept = [place for place, name in enumerate(others) if name not in telling]
     layout = Layout(tuple(pa.field(others[place], pa.string()) for place in kept))
     for row in rows:
@@ -120,9 +117,7 @@ def _named_by_table(
         yield NamedImage(name, Carried(layout, tuple(values)), told)
 
 
-def _named_by_objects(
-    uri: str, kind: InputKind, uri_column: str, is_listing: bool
-) -> Named:
+def _named_by_objects(uri: str, kind: InputKind, uri_column: str) -> Named:
     def samples() -> Iterator[tuple[tuple[str | None, Told | None], dict[str, Any]]]:
         is_known = False
         for number, found in read_objects(uri, kind):
@@ -136,7 +131,7 @@ def _named_by_objects(
                     f"{uri_column!r}, and URIs are text; name another column by "
                     "--uri_column"
                 )
-            telling = telling_columns(found) if is_listing else ()
+            telling = telling_columns(found)
             told = told_by(found) if telling else None
             yield (
                 (name, told),
@@ -151,7 +146,6 @@ def _named_by_parquet(
     uri: str,
     kind: InputKind,
     uri_column: str,
-    is_listing: bool,
     groups: range | None,
 ) -> Named:
     try:
@@ -162,12 +156,14 @@ def _named_by_parquet(
                 uri, kind, schema.names, uri_column, images=columns_of_bytes(schema)
             )
             _require_text(uri, kind, schema.field(uri_column))
+            # A ledger says what its photos were, not what they are.
+            is_ledger = VERSION_KEY in (schema.metadata or {})
             for batch in parquet.iter_batches(
                 _BATCH_ROWS, row_groups=None if groups is None else list(groups)
             ):
                 columns = dict(zip(schema.names, batch.columns, strict=True))
                 names = to_python(convert(columns.pop(uri_column), pa.string()))
-                telling = telling_columns(columns) if is_listing else ()
+                telling = () if is_ledger else telling_columns(columns)
                 told = told_by_columns({name: columns.pop(name) for name in telling})
                 rows = carry_arrow(columns, count=batch.num_rows)
                 yield from map(NamedImage, names, rows, told or itertools.repeat(None))

@@ -43,7 +43,6 @@ def list_file(
         file,
         one.kind,
         one.uri_column,
-        is_listing=one.is_listing,
         groups=range(rows.first_group, rows.end_group) if rows else None,
     )
     first_row = rows.first_row if rows else 0

@@ -1,6 +1,5 @@
 """Manifests whose rows say what a listing says: no photo is looked up one by one."""
 
-import dataclasses
 import datetime
 import json
 
@@ -15,6 +14,7 @@ from pipelines.scoring.reading.fetch import FetchedImage, fetch_image
 from pipelines.scoring.shards.shard import Shard
 from pipelines.storage import StoredObject, storage_for
 from schemas.failures import Failure
+from schemas.ledger import VERSION_KEY
 
 MAX_BYTES = 10_000
 
@@ -222,7 +222,11 @@ def test_values_of_other_types_are_told_too(refs, tmp_path, suffix, name, value)
 def test_the_rows_of_an_earlier_ledger_are_no_listing(refs, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"12")
     row = {"uri": "a.jpg", "generation": "1:2:3", "size_bytes": 2}
-    write_manifest(tmp_path / "m.csv", [row])
-    [one] = resolve_inputs([str(tmp_path / "m.csv")], uri_column="uri")
-    [ref, *_] = list_input(dataclasses.replace(one, is_listing=False))
+    table = pa.Table.from_pylist([row])
+    pq.write_table(table, tmp_path / "list.parquet")
+    ledger = table.replace_schema_metadata({VERSION_KEY: b"3"})
+    pq.write_table(ledger, tmp_path / "ledger.parquet")
+    [listed] = refs(tmp_path / "list.parquet")
+    assert listed.listed.generation == "1:2:3"
+    [ref] = refs(tmp_path / "ledger.parquet")
     assert ref.listed is None
