@@ -36,7 +36,7 @@ def with_remembered(config: ScoringConfig, asked: Mapping[str, Any]) -> ScoringC
 
     Args:
       config: What is asked.
-      asked: What the ledger's newest manifest says was asked of its run.
+      asked: What the ledger's newest commit says was asked of its run.
 
     Raises:
       ValueError: If the manifest says what cannot be.
