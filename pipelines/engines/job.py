@@ -235,7 +235,8 @@ class Job:
         return result
 
     def tell(self, error: BaseException, endings: Endings) -> JobFailure:
-        """Say why the job failed, and return that."""
+        """Say why the job failed, and return that; no warning comes after it."""
+        show_log_lines(is_quiet=True)
         if is_interrupt(error):
             self._print(endings.interrupted)
             kind = KeyboardInterrupt.__name__
