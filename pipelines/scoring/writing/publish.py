@@ -17,7 +17,8 @@ from pipelines.scoring.planning.plan import PlanCounts
 from pipelines.scoring.run import Run
 from pipelines.scoring.writing.journal import drop_published_journal
 from pipelines.scoring.writing.score_quantiles import score_quantiles
-from pipelines.scoring.writing.write import ShardSummary, shard_count_for
+from pipelines.scoring.writing.shard_summary import ShardSummary
+from pipelines.scoring.writing.write import shard_count_for
 from schemas.ledger import ledger_schema
 from schemas.manifest import Counts, CountsError, Manifest
 

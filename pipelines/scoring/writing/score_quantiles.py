@@ -55,17 +55,24 @@ def score_quantiles(samples: Sequence[ScoreSample]) -> dict[str, float]:
     Returns:
       Quantile by its level as text, such as {"0.5": 61.2}; empty without scores. Exact
       to one rank while no shard was thinned out, else to about 0.01 % of the ranks;
-      above 400 shards each is thinned out more, but they are many.
+      above 400 shards, which are thinned out more, to 0.1 %.
     """
     samples = [sample for sample in samples if sample.count]
     if not samples:
         return {}
     values = np.concatenate([sample.values for sample in samples])
-    weights = np.concatenate(
-        [np.full(len(s.values), s.count / len(s.values)) for s in samples]
-    )
+    weights = np.concatenate([_weights(sample) for sample in samples])
     order = np.argsort(values, kind="stable")
     quantiles = np.quantile(
         values[order], QUANTILE_LEVELS, method="inverted_cdf", weights=weights[order]
     )
     return {str(q): float(v) for q, v in zip(QUANTILE_LEVELS, quantiles, strict=True)}
+
+
+def _weights(sample: ScoreSample) -> np.ndarray:
+    """Return for how many ranks each value stands: those next to it."""
+    kept = len(sample.values)
+    step = (sample.count - 1) / (kept - 1) if kept > 1 else 1.0
+    weights = np.full(kept, step)
+    weights[[0, -1]] = (step + 1) / 2
+    return weights

@@ -1,10 +1,8 @@
 """Write: new and kept rows become one Parquet file a shard, by hash of the URI."""
 
-import dataclasses
 import hashlib
 import io
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import apache_beam as beam
 import pyarrow as pa
@@ -15,45 +13,12 @@ from pipelines.scoring.monitoring.metrics import count_retries
 from pipelines.scoring.planning.plan import KeptRow
 from pipelines.scoring.run import Run
 from pipelines.scoring.writing.kept_rows import read_kept_rows
-from pipelines.scoring.writing.score_quantiles import ScoreSample, sample_scores
+from pipelines.scoring.writing.shard_summary import ShardSummary, summary_of
 from pipelines.storage import join, storage_for
-from schemas.delta.stats import file_stats
-from schemas.ledger import LedgerRow, Status, rows_to_table
+from schemas.ledger import LedgerRow, rows_to_table
 from schemas.manifest import LedgerFile
 
 _NAMED_DIGITS = 16
-_IN_STATS = ("uri", "status", "tokens")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ShardSummary:
-    """What publishing needs to know of one written shard.
-
-    Attributes:
-      file: The Parquet file.
-      scored: Rows that this run scored.
-      new_failures: Rows that failed in this run, by failure class.
-      kept: Rows of listed inputs taken over from the ledger as last published, or from
-        a journal.
-      vanished: Rows taken over from the ledger whose inputs are no longer named.
-      unpublished: Rows that no state of the ledger had before, new or journalled, but
-        for those of images that the last state has as failed.
-      unpublished_failures: Failed rows among those, by failure class.
-      failures: All failed rows of the shard by failure class.
-      samples: All scores of each model, thinned out evenly if there are many.
-      stats: What the commit says of the file's rows.
-    """
-
-    file: LedgerFile
-    scored: int
-    new_failures: dict[str, int]
-    kept: int
-    vanished: int
-    unpublished: int
-    unpublished_failures: dict[str, int]
-    failures: dict[str, int]
-    samples: dict[str, ScoreSample]
-    stats: str
 
 
 def shard_count_for(rows: int, rows_per_shard: int) -> int:
@@ -89,13 +54,32 @@ def write_shard(
       LedgerFolderError: If kept rows cannot be read from the ledger.
     """
     rows = list(rows)
+    table = _table_of(rows, shard, shard_count, columns, run)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd", row_group_size=10_000)
+    data = buffer.getvalue()
+    file = _file_of(data, table.num_rows, shard, shard_count, run)
+    if (written := _same_file(file, shard_count, run)) is None:
+        uri = join(run.output, file.path)
+        storage_for(uri).write_if_absent(uri, data)
+    return summary_of(
+        rows,
+        table,
+        file=written or file,
+        shard_count=shard_count,
+        models=run.ledger_models,
+    )
+
+
+def _table_of(
+    rows: Sequence[LedgerRow | KeptRow],
+    shard: int,
+    shard_count: int,
+    columns: CarriedColumns,
+    run: Run,
+) -> pa.Table:
     new = [row for row in rows if isinstance(row, LedgerRow)]
     kept = [row for row in rows if isinstance(row, KeptRow)]
-    unpublished = {
-        row.uri
-        for row in rows
-        if (isinstance(row, LedgerRow) or row.journalled) and not row.failed_before
-    }
     table = rows_to_table(
         new,
         carried=columns.table(new),
@@ -104,46 +88,9 @@ def write_shard(
         run_started_at=run.started_at,
     )
     if kept:
-        table = pa.concat_tables(
-            [
-                table,
-                read_kept_rows(kept, table.schema, shard, shard_count, columns, run),
-            ]
-        )
-    table = table.sort_by("uri").combine_chunks()
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", row_group_size=10_000)
-    data = buffer.getvalue()
-    file = _file_of(data, table.num_rows, shard, shard_count, run)
-    if (written := _same_file(file, shard_count, run)) is None:
-        uri = join(run.output, file.path)
-        storage_for(uri).write_if_absent(uri, data)
-    return ShardSummary(
-        file=written or file,
-        scored=sum(row.status is Status.SCORED for row in new),
-        new_failures=Counter(row.failure.value for row in new if row.failure),
-        kept=sum(not row.is_vanished for row in kept),
-        vanished=sum(row.is_vanished for row in kept),
-        unpublished=len(unpublished),
-        unpublished_failures=Counter(
-            failure
-            for uri, failure in zip(
-                table.column("uri").to_pylist(),
-                table.column("failure").to_pylist(),
-                strict=True,
-            )
-            if failure and uri in unpublished
-        ),
-        failures=Counter(table.column("failure").drop_null().to_pylist()),
-        samples={
-            model.name: sample_scores(
-                table.column(model.column).drop_null().to_numpy(),
-                shard_count=shard_count,
-            )
-            for model in run.ledger_models
-        },
-        stats=file_stats(table, [*_IN_STATS, *(m.column for m in run.ledger_models)]),
-    )
+        known = read_kept_rows(kept, table.schema, shard, shard_count, columns, run)
+        table = pa.concat_tables([table, known])
+    return table.sort_by("uri").combine_chunks()
 
 
 def _file_of(

@@ -6,6 +6,7 @@ import tracemalloc
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from apache_beam.coders import FastPrimitivesCoder
 
 from pipelines.scoring.image_ref import ImageRef
@@ -13,8 +14,10 @@ from pipelines.scoring.listing import ListingCounts
 from pipelines.scoring.planning.plan import PlanCounts
 from pipelines.scoring.planning.plan_shards import _PARTS_OF_A_CLUSTER
 from pipelines.scoring.writing.score_quantiles import sample_scores
-from pipelines.scoring.writing.write import ShardSummary, shard_count_for
+from pipelines.scoring.writing.shard_summary import ShardSummary
+from pipelines.scoring.writing.write import shard_count_for
 from pipelines.storage import StoredObject
+from schemas.delta.stats import file_stats
 from schemas.ledger import LedgerRow, Score
 from schemas.left_out import LeftOut
 from schemas.manifest import LedgerFile
@@ -59,8 +62,15 @@ def row(number: int) -> LedgerRow:
 
 def summary(shard: int, shard_count: int) -> ShardSummary:
     scores = np.random.default_rng(shard).normal(50, 10, 1000)
-    name = (
-        f"runs/20260102T030405Z-0123abcd/part-{shard:05d}-of-{shard_count:05d}.parquet"
+    part = f"part-{shard:05d}-of-{shard_count:05d}-0123456789abcdef.parquet"
+    name = f"runs/20260102T030405Z-0123abcd/{part}"
+    written = pa.table(
+        {
+            "uri": [ref(shard).uri, ref(shard + 1).uri],
+            "status": ["scored", "failed"],
+            "tokens": [600, None],
+            "musiq_koniq": [scores[0], None],
+        }
     )
     return ShardSummary(
         file=LedgerFile(
@@ -74,6 +84,7 @@ def summary(shard: int, shard_count: int) -> ShardSummary:
         unpublished_failures={"truncated": 3, "not_an_image": 2},
         failures={"truncated": 3, "not_an_image": 2},
         samples={"koniq": sample_scores(scores, shard_count=shard_count)},
+        stats=file_stats(written, written.column_names),
     )
 
 

@@ -54,6 +54,7 @@ def test_thin_samples_of_many_shards_have_the_quantiles_of_all_scores():
     samples = [sample_scores(shard, shard_count=16_384) for shard in shards]
     assert {len(sample.values) for sample in samples} == {244}
     quantiles = score_quantiles(samples)
-    assert quantiles["0.5"] == pytest.approx(np.quantile(shards, 0.5), abs=1e-3)
-    assert quantiles["0.01"] == pytest.approx(np.quantile(shards, 0.01), abs=1e-2)
+    for level in (0.01, 0.05, 0.5, 0.95, 0.99):
+        found = np.mean(shards <= quantiles[str(level)])
+        assert found == pytest.approx(level, abs=1e-3), level
     assert (quantiles["0.0"], quantiles["1.0"]) == (shards.min(), shards.max())
