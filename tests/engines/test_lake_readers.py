@@ -23,6 +23,8 @@ from helpers.written_ledger import write_ledger
 
 from pipelines.ledger.log import put_checkpoint_if_due, put_commit, read_table_state
 from pipelines.ledger.reader import open_ledger
+from pipelines.storage.buckets.google_cloud import GoogleCloudStorage
+from pipelines.storage.stores import use_store
 from schemas.delta.columns import stored_type
 from schemas.delta.commits import Commit, commit_name
 from schemas.delta.state import after
@@ -283,10 +285,10 @@ def test_a_ledger_in_gs_is_opened_by_name(engine, gs_ledger):
 
 @pytest.fixture(scope="module")
 def gs_ledger():
-    """A ledger in one double: this process's client, once made, knows no other."""
+    """A ledger in a double; this process's client, once made, knows no other store."""
     ledger = f"gs://{BUCKET}/ledger"
     with running_double() as (double, env):
-        with environment(env):
+        with environment(env), use_store("gs", GoogleCloudStorage()):
             expected = bucket_ledger(ledger)
         with running_xml(double) as store:
             yield ledger, store, expected

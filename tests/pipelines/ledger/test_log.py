@@ -15,6 +15,8 @@ from pipelines.ledger.log import (
     read_commit,
     read_table_state,
 )
+from pipelines.storage.buckets.google_cloud import GoogleCloudStorage
+from pipelines.storage.stores import use_store
 from schemas.delta.actions import AddFile, Metadata, Protocol
 from schemas.delta.checkpoints import checkpoint_name
 from schemas.delta.commits import Commit, commit_name
@@ -49,7 +51,11 @@ def folder(request, tmp_path):
         yield str(tmp_path)
         return
     if request.param == "gs":
-        with running_double() as (_, env), environment(env):
+        with (
+            running_double() as (_, env),
+            environment(env),
+            use_store("gs", GoogleCloudStorage()),
+        ):
             yield f"gs://{BUCKET}/{tmp_path.name}"
         return
     store = request.getfixturevalue("s3")
