@@ -70,6 +70,8 @@ def _pillow_reads(data: bytes, layout: Layout) -> bool:
         return False  # it takes the halves of 16-bit samples for samples
     if layout.compression == _UNCOMPRESSED and layout.photometric == _YCBCR:
         return False  # it takes them for RGB
+    if layout.is_planar and len(layout.extra) > 1:
+        return False  # it has no place for the second of them
     try:
         with pillow_image.open_header(data, "TIFF"):
             return True

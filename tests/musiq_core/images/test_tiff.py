@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers.make_images import noise, photo_like
 from helpers.make_tiffs import file_of, page_of, tiff_of
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -57,6 +57,7 @@ class TestLayouts:
         compression=st.sampled_from(["none", "deflate", "predictor"]),
         big=st.booleans(),
     )
+    @example(RGB, 8, (2, 0), "<", True, None, 7, "deflate", False)
     @settings(max_examples=150, deadline=None)
     def test_colours_are_exact_in_every_layout(
         self,
