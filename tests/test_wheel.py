@@ -59,13 +59,14 @@ def run_installed(folder: Path, program: str, *arguments: str) -> str:
     return done.stdout
 
 
-def test_the_wheel_holds_the_packages_and_the_built_in_model_alone(wheel):
+def test_the_wheel_holds_the_packages_the_built_in_model_and_a_schema_alone(wheel):
     paths = [PurePosixPath(name) for name in zipfile.ZipFile(wheel).namelist()]
     code = [path for path in paths if not path.parts[0].endswith(".dist-info")]
     assert {path.parts[0] for path in code} == PACKAGES
-    assert [str(path) for path in code if path.suffix != ".py"] == [
-        "musiq_core/model_files/builtin.safetensors"
-    ]
+    assert {str(path) for path in code if path.suffix != ".py"} == {
+        "musiq_core/model_files/builtin.safetensors",
+        "schemas/score_report.schema.json",
+    }
 
 
 def test_the_installed_program_scores_photos_from_another_folder(folder):

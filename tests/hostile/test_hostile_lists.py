@@ -240,7 +240,7 @@ def test_what_a_list_leads_to_is_never_quoted(list_run):
 def test_parquet_keeps_formulas_exactly(list_run):
     for formula in FORMULAS:
         row = list_run.rows[f"{formula}.png"]
-        assert (row["status"], row["note"], row["=x"]) == ("scored", formula, formula)
+        assert (row["status"], row["note"], row["_x"]) == ("scored", formula, formula)
         assert row["uri"] == f"{list_run.folder}/job/photos/{formula}.png"
 
 

@@ -216,7 +216,7 @@ def test_paths_in_parquet_are_names_and_open_nothing(run):
         "row=2": Failure.NOT_AN_IMAGE,
     }
     row = run.rows[f"{run.folder}/names.parquet#row=1"]
-    assert (row["key"], row["=x"]) == (str(run.secret), "+1")
+    assert (row["key"], row["_x"]) == (str(run.secret), "+1")
 
 
 def test_damaged_parquet_costs_what_is_damaged(run):
