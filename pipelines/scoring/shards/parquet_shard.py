@@ -45,6 +45,7 @@ from pipelines.storage import StoredObject, resolve
 from schemas.failures import Failure, ImageFailure
 from schemas.left_out import LeftOut, LeftOutTally
 
+_Row = tuple[int, int, tuple[str | None, ...], Carried]
 _BATCH_ROWS = 1000
 
 
@@ -137,7 +138,7 @@ def _list_rows(
         parquet, column, must_tell_bytes=is_downloaded or column.file_path is not None
     )
     for row_number, ((group, row, keys, carried), images) in enumerate(
-        zip(_rows(parquet, column, names), held, strict=True)
+        _in_step(_rows(parquet, column, names), held)
     ):
         key = next(iter(keys), None)
         for image in images:
@@ -168,6 +169,19 @@ def _list_rows(
                     item=image.item,
                 ),
             )
+
+
+def _in_step(
+    rows: Iterator[_Row], held: Iterator[list[HeldImage]]
+) -> Iterator[tuple[_Row, list[HeldImage]]]:
+    """Yield what columns say of each row, which they do of equally many."""
+    for row, images in itertools.zip_longest(rows, held):
+        if row is None or images is None:
+            raise ImageFailure(
+                Failure.UNREADABLE,
+                "it cannot be read as Parquet: its columns have different lengths",
+            )
+        yield row, images
 
 
 def _held(
@@ -221,7 +235,7 @@ def _damages() -> Iterator[None]:
 
 def _rows(
     parquet: pq.ParquetFile, column: ImageColumn | None, paths: Sequence[str]
-) -> Iterator[tuple[int, int, tuple[str | None, ...], Carried]]:
+) -> Iterator[_Row]:
     """Yield row group, place in it, texts at `paths` and what is carried, by row."""
     carried = carried_fields(parquet.schema_arrow, column)
     for group in range(parquet.num_row_groups):

@@ -3,10 +3,13 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.make_shards import HUGGING_FACE, small_images, write_hugging_face
 
+from pipelines.scoring.carried.layout import NOTHING
 from pipelines.scoring.input import InputError
 from pipelines.scoring.shards.image_column import find_image_column
 from pipelines.scoring.shards.parquet_columns import carried_fields
-from schemas.failures import Failure
+from pipelines.scoring.shards.parquet_images import HeldImage
+from pipelines.scoring.shards.parquet_shard import _in_step
+from schemas.failures import Failure, ImageFailure
 
 
 def test_every_row_is_an_image_keyed_by_its_path(refs, tmp_path):
@@ -228,3 +231,11 @@ def test_a_file_of_bytes_of_no_usual_name_is_told_with_the_flag(refs, tmp_path):
     with pytest.raises(InputError, match=told):
         refs(path)
     assert len(refs(path, image_column="pixels")) == 1
+
+
+@pytest.mark.parametrize(("rows", "images"), [(2, 1), (1, 2)])
+def test_columns_of_different_lengths_are_damage(rows, images):
+    read = [(0, row, (), NOTHING) for row in range(rows)]
+    held = [[HeldImage()]] * images
+    with pytest.raises(ImageFailure, match="its columns have different lengths"):
+        list(_in_step(iter(read), iter(held)))
