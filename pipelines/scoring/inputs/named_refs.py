@@ -68,15 +68,8 @@ def _named(
     try:
         uri = require_allowed(resolve(name, base=folder), one.buckets)
     except Refused as refused:
-        uri = without_secrets(name)
-        return ImageRef(
-            uri=uri,
-            key=uri,
-            order=(one.number, *place),
-            carried=said.values,
-            layout=said.layout.digest,
-            refusal=(refused.failure, refused.detail),
-        )
+        refusal = (refused.failure, refused.detail)
+        return _refused(one, without_secrets(name), place, said, refusal)
     is_shard = shard_format_of(uri) is not None
     listed = None if is_shard else listed_by(told, uri, f"{one.kind} {whence}")
     return ref_of(
@@ -86,13 +79,24 @@ def _named(
 
 def _nameless(one: Input, uri: str, place: tuple[int, ...], said: Carried) -> ImageRef:
     """Return the ref of a row without a URI: a row of its own, which fails."""
+    refusal = (Failure.UNSAFE_NAME, f"the row has no URI in {one.uri_column!r}")
+    return _refused(one, uri, place, said, refusal)
+
+
+def _refused(
+    one: Input,
+    uri: str,
+    place: tuple[int, ...],
+    said: Carried,
+    refusal: tuple[Failure, str],
+) -> ImageRef:
     return ImageRef(
         uri=uri,
         key=uri,
         order=(one.number, *place),
         carried=said.values,
         layout=said.layout.digest,
-        refusal=(Failure.UNSAFE_NAME, f"the row has no URI in {one.uri_column!r}"),
+        refusal=refusal,
     )
 
 
