@@ -1,4 +1,4 @@
-"""The manifest: the small JSON file that makes a run's rows part of the ledger."""
+"""What a commit says of a published state; in old ledgers a file of its own says it."""
 
 import dataclasses
 import json
@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.errors import MusiqError
 from schemas.left_out import LeftOut
-from schemas.plain import PlainError, from_plain, to_plain
+from schemas.plain import PlainError, from_plain
 
 FORMAT_VERSION = 2
 _FORMAT = "musiq-manifest/"
@@ -127,11 +127,6 @@ class Manifest:
                 f"the counts do not add up: {self.counts.left_out} inputs were left "
                 f"out, but the reasons are told of {left_out}"
             )
-
-    def to_json(self) -> bytes:
-        """Return the manifest as readable, deterministic JSON."""
-        fields = {"format": f"{_FORMAT}{FORMAT_VERSION}", **to_plain(self)}
-        return json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"
 
     @classmethod
     def from_json(cls, data: bytes) -> "Manifest":

@@ -162,15 +162,6 @@ def to_last_checkpoint(version: int, size: int) -> bytes:
     return json.dumps({"version": version, "size": size}).encode()
 
 
-def from_last_checkpoint(data: bytes) -> int | None:
-    """Return the version of the newest checkpoint, None if the file is damaged."""
-    try:
-        version = json.loads(data)["version"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return version if isinstance(version, int) else None
-
-
 def _action(row: dict[str, Any]) -> Action:
     name, fields = next((name, found) for name, found in row.items() if found)
     return from_fields(name, fields)

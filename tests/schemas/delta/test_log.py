@@ -20,7 +20,6 @@ from schemas.delta.checkpoints import (
     checkpoint_name,
     checkpoint_version,
     from_checkpoint,
-    from_last_checkpoint,
     is_due,
     to_checkpoint,
     to_last_checkpoint,
@@ -245,10 +244,8 @@ def test_checkpoints_are_due_every_ten_commits():
     assert [version for version in range(31) if is_due(version)] == [10, 20, 30]
 
 
-def test_the_newest_checkpoint_is_told_or_looked_for():
-    assert from_last_checkpoint(to_last_checkpoint(20, 5)) == 20
-    for damaged in (b"", b"{", b"[]", b"{}", b'{"version": "20"}'):
-        assert from_last_checkpoint(damaged) is None
+def test_the_newest_checkpoint_is_told():
+    assert json.loads(to_last_checkpoint(20, 5)) == {"version": 20, "size": 5}
 
 
 def test_files_removed_over_a_week_before_the_last_are_forgotten():
