@@ -43,12 +43,16 @@ TEST_TOOLS = [
     "gcp-storage-emulator",
     "hypothesis",
     "moto[s3]>=5.2",
+    "opencv-python-headless",
+    "pandas",
+    "pdqhash",
     "psutil",
     "pytest",
     "pytest-timeout",
     "pytest-xdist",
     "python-hcl2>=8",
     "ruff",
+    "scikit-image",
     "uv",
 ]
 
@@ -67,6 +71,7 @@ setup(
     },
     install_requires=[
         "apache-beam>=2.77,<2.78",
+        "duckdb>=2.0,<3",
         "filelock>=3.20",
         "flax>=0.12",
         "google-crc32c>=1.7",
