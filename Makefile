@@ -53,7 +53,8 @@ endif
 
 # Without SUITE the default one: two processes; the tests of a file stay together and
 # share what they set up. FAULT_SEED=17 starts faults with another seed; faults-quick
-# takes a few of each. ENGINES=full takes 200 photos instead of 30, and plans 2,000,000.
+# takes a few of each. ENGINES=full takes 200 photos instead of 30, and plans 2,000,000;
+# LISTING=full makes the slow suite list a million objects.
 SUITE ?= default
 TESTS_default := -n 2 --dist loadfile
 TESTS_slow := -m slow

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import itertools
+import os
 import threading
 import time
 import types
@@ -242,8 +243,10 @@ def test_every_store_lists_what_it_divided(request, name, tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
-def test_a_million_objects_are_listed_in_many_ranges_at_once(double):
-    double.put_many(f"p/IMG_{n:07d}.jpg" for n in range(1_000_000))
+def test_many_objects_are_listed_in_many_ranges_at_once(double):
+    """LISTING=full takes a million of them, which is four minutes."""
+    count = 1_000_000 if os.environ.get("LISTING") == "full" else 150_000
+    double.put_many(f"p/IMG_{n:07d}.jpg" for n in range(count))
     one = Input(number=0, uri=f"{BUCKET}/p/", kind=InputKind.FOLDER)
     refs, parts = divided(one)
     assert (len(refs), len(parts) >= 8) == (50_000, True)
@@ -267,5 +270,5 @@ def test_a_million_objects_are_listed_in_many_ranges_at_once(double):
         names += workers.map(
             lambda part: {r.uri for r in listed(list_span(part))}, parts
         )
-    assert sum(map(len, names)) == len(set().union(*names)) == 1_000_000
+    assert sum(map(len, names)) == len(set().union(*names)) == count
     assert most >= 8
