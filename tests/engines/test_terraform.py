@@ -1,5 +1,6 @@
 """The Terraform file is well formed and whole, and makes what the runbook says."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -10,7 +11,9 @@ from helpers.run_musiq import ROOT
 hcl2 = pytest.importorskip("hcl2", reason="python-hcl2 is not installed")
 
 FOLDER = ROOT / "pipelines" / "dataflow"
-SOURCE = (FOLDER / "terraform" / "main.tf").read_text()
+SOURCE = "".join(
+    file.read_text() for file in sorted((FOLDER / "terraform").glob("*.tf"))
+)
 RUNBOOK = (FOLDER / "README.md").read_text()
 QUOTE = '"'  # hcl2 leaves the quotes of names where they are
 
@@ -35,9 +38,11 @@ def test_every_reference_is_to_something_that_is_there():
     assert resources <= named("resource").keys()
     variables = set(re.findall(r"\bvar\.([a-z_]+)", code))
     assert variables == named("variable").keys()
-    [local] = hcl2.loads(SOURCE)["locals"]
     assert set(re.findall(r"\blocal\.([a-z_]+)", code)) == {
-        name for name in local if not name.startswith("__")
+        name
+        for local in hcl2.loads(SOURCE)["locals"]
+        for name in local
+        if not name.startswith("__")
     }
 
 
@@ -68,6 +73,41 @@ def test_the_subnet_reaches_google_and_the_bucket_keeps_nothing_deleted():
     bucket = resources["google_storage_bucket.musiq"]
     [policy] = bucket["soft_delete_policy"]
     assert policy["retention_duration_seconds"] == 0
+
+
+def test_every_field_of_metrics_and_alerts_is_taken_over():
+    for file in (FOLDER / "alerts").glob("*.json"):
+        for field in re.findall(r'"(\w+)":', file.read_text()):
+            assert field == "ledger" or re.search(rf"\.{field}\b", SOURCE), field
+
+
+@pytest.mark.skipif(shutil.which("terraform") is None, reason="there is no terraform")
+def test_terraform_finds_the_alerts_files_and_puts_the_ledgers_name_in(tmp_path):
+    [found] = re.findall(r"^locals {.*?alerts.*?^}", SOURCE, re.MULTILINE | re.DOTALL)
+    (tmp_path / "main.tf").write_text(
+        'variable "bucket" { default = "b" }\nvariable "ledger" { default = "l" }\n'
+        + found.replace("${path.module}/..", str(FOLDER))
+    )
+    done = subprocess.run(
+        ["terraform", f"-chdir={tmp_path}", "console"],
+        input="jsonencode([local.metrics, local.policies])",
+        capture_output=True,
+        text=True,
+    )
+    metrics, policies = json.loads(json.loads(done.stdout))
+    alerts = {file.stem: file.read_text() for file in (FOLDER / "alerts").iterdir()}
+    assert {f"metric_{name}": one for name, one in metrics.items()} | {
+        f"policy_{name}": one for name, one in policies.items()
+    } == {
+        name: json.loads(text.replace("gs://my-bucket/ledger", "gs://b/l"))
+        for name, text in alerts.items()
+    }
+    assert (
+        "gs://b/l"
+        in policies["no_commit"]["conditions"][0]["conditionPrometheusQueryLanguage"][
+            "query"
+        ]
+    )
 
 
 @pytest.mark.skipif(shutil.which("terraform") is None, reason="there is no terraform")
