@@ -64,7 +64,7 @@ TESTS_faults := -m faults tests/faults
 TESTS_faults-quick := -m "faults and not slow" tests/faults
 TESTS_engines := -rs -m engines tests/engines
 TESTS_wheel := -m wheel tests/test_wheel.py
-NEEDED_BY_engines := prism .venv-worker/installed .venv-lake/installed .lake-jars/checked
+NEEDED_BY_engines := prism .venv-worker/installed .venv-lake/installed .lake-jars/checked .debian/checked
 NEEDED_BY_wheel := .venv-worker/installed
 SUITES := $(patsubst TESTS_%,%,$(filter TESTS_%,$(.VARIABLES)))
 
@@ -108,6 +108,18 @@ prism: .prism/prism
 	done); then cd $(@D) && sha256sum --check --quiet ../$< && touch checked; \
 	else echo "Maven Central gave no jars: Spark will open no ledger" >&2; fi
 
+# What stands for the base images of pipelines/dataflow/Dockerfile, of which no registry
+# need be asked: Debian's Python, and Beam's program that starts workers. Where they
+# cannot be had, the suite skips what needs them and says so.
+.debian/checked: requirements.lock
+	rm -rf $(@D) && mkdir $(@D)
+	GOBIN="$(CURDIR)/$(@D)" go install github.com/apache/beam/sdks/v2/python/container@v$(BEAM) && mv $(@D)/container $(@D)/boot
+	if (command -v debootstrap || { apt-get update && apt-get install --yes debootstrap; }) >/dev/null 2>&1 \
+		&& debootstrap --variant=minbase --include=python3,python3-pip,python-is-python3,ca-certificates bookworm $(@D)/root > $(@D)/log 2>&1 \
+		&& unshare --mount --pid --fork --root=$(@D)/root --mount-proc python --version; \
+	then rm $(@D)/root/usr/lib/python3*/EXTERNALLY-MANAGED; touch $@; \
+	else echo "no debootstrap: the Dockerfile's steps will not be replayed" >&2; fi
+
 # The Flex Template's parameters are the arguments of `musiq score`.
 metadata: $(VENV)/installed
 	$(BIN)/python -m pipelines.dataflow.metadata > pipelines/dataflow/metadata.json
@@ -143,4 +155,4 @@ lock: $(VENV)/installed-dev
 	printf '%s\n' $(ONNX) | $(BIN)/uv pip compile - --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements-onnx.lock
 
 clean:
-	rm -rf $(VENV) .venv-onnx .venv-worker .venv-lake .prism .lake-jars build dist *.egg-info
+	rm -rf $(VENV) .venv-onnx .venv-worker .venv-lake .debian .prism .lake-jars build dist *.egg-info

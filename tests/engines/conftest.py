@@ -1,9 +1,13 @@
 """A bucket with photos and a model, and a Dataflow that takes jobs."""
 
+import os
+
 import pytest
 from helpers.dataflow_fake import PROJECT, REGION, running_fake
 from helpers.local_server import environment
 from helpers.make_images import write_images
+from helpers.one_ledger import write_inputs
+from helpers.run_musiq import run_here
 from helpers.tiny_models import tiny_model_file
 
 from pipelines.storage import storage_for
@@ -49,3 +53,32 @@ def arguments(scene, dataflow, request):
         *("--project", PROJECT, "--region", REGION),
         *("--temp_location", f"{scene}/temp", "--sdk_container_image", IMAGE),
     ]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder of photos and bad inputs."""
+    folder = tmp_path_factory.mktemp("inputs") / "photos"
+    write_inputs(folder)
+    return folder
+
+
+@pytest.fixture
+def staged(photos, scene, arguments, dataflow, tmp_path):
+    """What was submitted: the flags of `musiq score` and the file of the graph."""
+    storage = storage_for(scene)
+    for path in photos.rglob("*"):
+        if path.is_dir():
+            continue
+        name = os.fsencode(path.relative_to(photos)).decode("utf-8", "replace")
+        storage.write(f"{scene}/twin/{name}", path.read_bytes())
+    flags = dict(zip(arguments[1::2], arguments[2::2], strict=True))
+    flags |= {"--input": f"{scene}/twin/", "--max_failure_rate": "1"}
+    told = [part for flag in flags.items() for part in flag]
+    submitted = run_here("score", *told)
+    assert submitted.code == 0, submitted.err
+    options = dataflow.jobs[0]["environment"]["sdkPipelineOptions"]["options"]
+    graph = tmp_path / "pipeline.pb"
+    with storage.open_read(options["pipelineUrl"]) as file:
+        graph.write_bytes(file.read())
+    return flags, graph

@@ -1,22 +1,15 @@
 """What was staged for Dataflow runs where only the container's packages are."""
 
-import io
 import json
-import os
 import re
 import shutil
 import subprocess
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from helpers.fault_proxy import CUT, FLIPPED, LOST, RESET, SHORT, running_proxy
-from helpers.one_ledger import require_same_rows, write_inputs
-from helpers.run_musiq import ROOT, facts_of, run_here
+from helpers.run_musiq import ROOT
+from helpers.staged_ledger import require_ledger_of_the_embedded_engine
 from helpers.worker_twin import __file__ as twin
-
-from pipelines.storage import storage_for
-from schemas.delta.commits import commit_name
 
 PYTHON = ROOT / ".venv-worker" / "bin" / "python"
 FAULTS = (429, 500, 503, RESET, LOST, SHORT, CUT, FLIPPED)
@@ -46,67 +39,12 @@ def in_worker(python, *command, env) -> subprocess.CompletedProcess:
     )
 
 
-def rows_of(ledger: str) -> tuple[dict, pa.Table]:
-    def read(name: str) -> bytes:
-        with storage_for(ledger).open_read(f"{ledger}/{name}") as file:
-            return file.read()
-
-    manifest = facts_of(read(commit_name(0)))
-    files = [read(file["path"]) for file in manifest["files"]]
-    return manifest, pa.concat_tables([pq.read_table(io.BytesIO(f)) for f in files])
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    """A folder of photos and bad inputs."""
-    folder = tmp_path_factory.mktemp("inputs") / "photos"
-    write_inputs(folder)
-    return folder
-
-
-@pytest.fixture
-def staged(photos, scene, arguments, dataflow, tmp_path):
-    """What was submitted: the flags of `musiq score` and the file of the graph."""
-    storage = storage_for(scene)
-    for path in photos.rglob("*"):
-        if path.is_dir():
-            continue
-        name = os.fsencode(path.relative_to(photos)).decode("utf-8", "replace")
-        storage.write(f"{scene}/twin/{name}", path.read_bytes())
-    flags = dict(zip(arguments[1::2], arguments[2::2], strict=True))
-    flags |= {"--input": f"{scene}/twin/", "--max_failure_rate": "1"}
-    told = [part for flag in flags.items() for part in flag]
-    submitted = run_here("score", *told)
-    assert submitted.code == 0, submitted.err
-    options = dataflow.jobs[0]["environment"]["sdkPipelineOptions"]["options"]
-    graph = tmp_path / "pipeline.pb"
-    with storage.open_read(options["pipelineUrl"]) as file:
-        graph.write_bytes(file.read())
-    return flags, graph
-
-
 def run_twin(python, graph, gcs_env) -> dict:
     """Run a graph in the worker's environment; returns how it ended."""
     env = gcs_env | {"HOME": str(graph.parent), "NPROC": "1", "PATH": "/usr/bin:/bin"}
     done = in_worker(python, twin, graph, env=env)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def require_ledger_of_the_embedded_engine(flags) -> dict:
-    """Fail unless a ledger is what the same command makes here; returns its counts."""
-    manifest, found = rows_of(flags["--output"])
-    embedded = flags["--output"] + "-embedded"
-    local = run_here(
-        *("score", "--input", flags["--input"], "--output", embedded),
-        *("--model", flags["--model"], "--max_failure_rate", 1, "--workers", 1),
-    )
-    assert local.code == 0, local.err
-    expected_manifest, expected = rows_of(embedded)
-    require_same_rows(found, expected)
-    assert manifest["counts"] == expected_manifest["counts"]
-    assert manifest["failures"] == expected_manifest["failures"]
-    return manifest["counts"]
 
 
 def test_the_staged_job_makes_the_ledger_of_the_embedded_engine(
