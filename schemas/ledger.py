@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from schemas.errors import MusiqError
 from schemas.failures import Failure
+from schemas.measures import FIGURES, Measures
 
 SCHEMA_VERSION = 3
 VERSION_KEY = b"musiq_ledger_version"
@@ -50,10 +51,16 @@ _LAST = [
     pa.field("run_id", pa.string(), nullable=False),
     pa.field("scored_at", _TIME),
 ]
+_OF_MEASURES = [
+    *(pa.field(f"measure_{name}", pa.float32()) for name in FIGURES),
+    pa.field("pdq_hash", pa.binary()),
+    pa.field("pdq_quality", pa.int16()),
+]
 _OF_A_RUN = {"vanished", "run_id", "scored_at"}
 _RESERVED_PREFIX = "musiq_"
 OWN_FIELDS = (*_BEFORE_CARRIED, *_AFTER_CARRIED, *_LAST)
 RESERVED_COLUMNS = frozenset(field.name for field in OWN_FIELDS)
+MEASURE_COLUMNS = tuple(field.name for field in _OF_MEASURES)
 
 
 class Status(enum.StrEnum):
@@ -148,6 +155,7 @@ class LedgerRow:
       tokens: Tokens of the image in the longest of the models' sequences.
       shrink_factor: Side of the photo as scored over its side in the file; 1 unless it
         had more tokens than the run allows.
+      measures: What was measured; None if that was not asked for, or it failed.
       failed_before: Whether the ledger as last published has it as failed; no column.
     """
 
@@ -170,6 +178,7 @@ class LedgerRow:
     scores: tuple[Score, ...] = ()
     tokens: int | None = None
     shrink_factor: float | None = None
+    measures: Measures | None = None
     failed_before: bool = False
 
     @property
@@ -178,26 +187,31 @@ class LedgerRow:
         return Status.SCORED if self.failure is None else Status.FAILED
 
     def failed(self, failure: Failure, detail: str) -> "LedgerRow":
-        """Return this row as a failure, without scores."""
+        """Return this row as a failure, without scores and measures."""
         return dataclasses.replace(
-            self, failure=failure, failure_detail=detail, scores=()
+            self, failure=failure, failure_detail=detail, scores=(), measures=None
         )
 
 
 def is_reserved(name: str) -> bool:
     """Whether a carried column must not have this name, in capital letters or not."""
     name = name.lower()
-    return name in RESERVED_COLUMNS or name.startswith(_RESERVED_PREFIX)
+    is_own = name in RESERVED_COLUMNS or name in MEASURE_COLUMNS
+    return is_own or name.startswith(_RESERVED_PREFIX)
 
 
 def ledger_schema(
-    carried: Sequence[pa.Field], models: Sequence[LedgerModel]
+    carried: Sequence[pa.Field],
+    models: Sequence[LedgerModel],
+    *,
+    is_measured: bool = False,
 ) -> pa.Schema:
     """Return the ledger's schema.
 
     Args:
       carried: Columns carried along from the inputs.
       models: The scoring models, in the order of `LedgerRow.scores`.
+      is_measured: Whether measures have columns, behind those of the models.
 
     Raises:
       LedgerError: If a carried column or two models would share a name.
@@ -209,6 +223,7 @@ def ledger_schema(
                 "it in the input"
             )
     columns = [field for model in models for field in model.fields()]
+    columns += _OF_MEASURES if is_measured else []
     fields = [*_BEFORE_CARRIED, *carried, *_AFTER_CARRIED, *columns, *_LAST]
     names = Counter(field.name.lower() for field in fields)
     if repeated := [field.name for field in fields if names[field.name.lower()] > 1]:
@@ -235,6 +250,7 @@ def rows_to_table(
     models: Sequence[LedgerModel],
     run_id: str,
     run_started_at: datetime.datetime,
+    is_measured: bool = False,
 ) -> pa.Table:
     """Return rows as a table with the schema of `ledger_schema`.
 
@@ -245,9 +261,10 @@ def rows_to_table(
       run_id: The run that made the rows.
       run_started_at: UTC; it fills `scored_at`, so that a retried write of the same
         rows gives the same bytes.
+      is_measured: Whether measures have columns.
     """
     fields = list(carried.schema) if carried is not None else []
-    schema = ledger_schema(fields, models)
+    schema = ledger_schema(fields, models, is_measured=is_measured)
     known = dict(zip(fields, carried.columns, strict=True)) if carried else {}
     columns: dict[str, list[Any]] = {name: [] for name in schema.names}
     for row in rows:
@@ -263,15 +280,18 @@ def rows_to_table(
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def image_columns(row: LedgerRow, *, models: Sequence[LedgerModel]) -> dict[str, Any]:
+def image_columns(
+    row: LedgerRow, *, models: Sequence[LedgerModel], is_measured: bool = False
+) -> dict[str, Any]:
     """Return all that a ledger says of an image, by column; nothing of the run.
 
     Args:
       row: A row whose `scores` follow `models`.
       models: The scoring models.
+      is_measured: Whether measures are said.
     """
     values = _row_values(row, models)
-    names = ledger_schema((), models).names
+    names = ledger_schema((), models, is_measured=is_measured).names
     return {name: values.get(name) for name in names if name not in _OF_A_RUN}
 
 
@@ -284,6 +304,10 @@ def _row_values(row: LedgerRow, models: Sequence[LedgerModel]) -> dict[str, Any]
     values["failure"] = row.failure.value if row.failure else None
     values["transient"] = row.failure.is_transient if row.failure else None
     values["vanished"] = False
+    if row.measures:
+        told = dataclasses.asdict(row.measures)
+        columns = (name.removeprefix("measure_") for name in MEASURE_COLUMNS)
+        values |= dict(zip(MEASURE_COLUMNS, map(told.get, columns), strict=True))
     for index, model in enumerate(models):
         values |= model.values(row.scores[index] if row.scores else None)
     return values

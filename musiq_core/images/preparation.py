@@ -15,8 +15,10 @@ from musiq_core.config import (
 )
 from musiq_core.images.decode import decode_image
 from musiq_core.images.patches import Patches, count_tokens, cut_native, extract_patches
+from musiq_core.measures.measure import measure_photo
 from schemas.failures import Failure, ImageFailure
 from schemas.image_facts import ImageFacts
+from schemas.measures import Measures
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,11 +30,13 @@ class PreparationConfig:
       decode: How pixels are read, and what is refused.
       max_tokens: Photos with more tokens are shrunk until they have no more; None
         shrinks nothing.
+      measure: Whether photos are measured besides.
     """
 
     preprocessings: tuple[PreprocessingConfig, ...]
     decode: DecodeConfig = DEFAULT_DECODING
     max_tokens: int | None = None
+    measure: bool = False
 
     def __post_init__(self):
         if not self.preprocessings:
@@ -55,10 +59,12 @@ class Preparation:
       facts: What the ledger says of the file, all of it.
       patches: One form for each preprocessing, in the configuration's order; forms
         with one patch size share their native patches.
+      measures: Of the upright pixels before any shrinking; None if not asked for.
     """
 
     facts: ImageFacts
     patches: tuple[Patches, ...]
+    measures: Measures | None = None
 
 
 def prepare(data: bytes, config: PreparationConfig) -> Preparation:
@@ -92,6 +98,7 @@ def prepare(data: bytes, config: PreparationConfig) -> Preparation:
                 f"{width} x {height} pixels make {tokens} tokens, at most "
                 f"{LARGEST_TOKEN_COUNT} can be scored; --max_tokens would shrink it",
             )
+        measures = measure_photo(image.pixels) if config.measure else None
         pixels = _shrink(image.pixels, height, width)
         sizes = {p.patch_size for p in config.preprocessings}
         native = {size: cut_native(pixels, size) for size in sizes}
@@ -104,7 +111,7 @@ def prepare(data: bytes, config: PreparationConfig) -> Preparation:
     facts = dataclasses.replace(
         facts, tokens=tokens, shrink_factor=max(height, width) / max(image.size)
     )
-    return Preparation(facts=facts, patches=patches)
+    return Preparation(facts=facts, patches=patches, measures=measures)
 
 
 def fitting_size(

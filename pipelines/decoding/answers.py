@@ -19,6 +19,7 @@ from musiq_core.images.preparation import Preparation, most_resized_tokens
 from pipelines.decoding.messages import LENGTH_BYTES, pack_length, unpack_length
 from schemas.failures import Failure, ImageFailure
 from schemas.image_facts import ImageFacts
+from schemas.measures import Measures
 
 _MAX_HEADER_BYTES = 1 << 16
 _FACT_TYPES = {
@@ -38,6 +39,7 @@ _MOST = {
 }
 _ARRAYS = [field.name for field in dataclasses.fields(Patches)]
 _OF_NATIVE = ("native", "native_bounds")
+_HASH = "pdq_hash"
 
 _Counts = list[tuple[int, int]]
 
@@ -57,7 +59,11 @@ def pack_preparation(
         patches, which are sent once.
     """
     counts = [[len(form.resized), len(form.native)] for form in preparation.patches]
-    yield _pack_header({"facts": _plain(preparation.facts), "counts": counts})
+    header = {"facts": _plain(preparation.facts), "counts": counts}
+    if preparation.measures:
+        measures = dataclasses.asdict(preparation.measures)
+        header["measures"] = measures | {_HASH: measures[_HASH].hex()}
+    yield _pack_header(header)
     sent = set()
     for form, preprocessing in zip(preparation.patches, preprocessings, strict=True):
         for name in _ARRAYS:
@@ -75,12 +81,15 @@ def pack_failure(failure: ImageFailure) -> bytes:
 def unpack_answer(
     preprocessings: Sequence[PreprocessingConfig],
     receive_into: Callable[[memoryview], None],
+    *,
+    is_measured: bool = False,
 ) -> Preparation:
     """Return the image that the child answers with.
 
     Args:
       preprocessings: Of the patches that were asked for.
       receive_into: Fills the bytes it is given with those that the child sends.
+      is_measured: Whether measures were asked for.
 
     Raises:
       AnswerError: If the answer makes no sense.
@@ -93,17 +102,17 @@ def unpack_answer(
     header = bytearray(unpack_length(length))
     receive_into(memoryview(header))
     try:
-        facts, counts = _parse(header, preprocessings)
+        facts, counts, measures = _parse(header, preprocessings, is_measured)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise AnswerError from error
     patches = _receive_patches(preprocessings, counts, receive_into)
-    return Preparation(facts=facts, patches=patches)
+    return Preparation(facts=facts, patches=patches, measures=measures)
 
 
 def _parse(
-    header: bytearray, preprocessings: Sequence[PreprocessingConfig]
-) -> tuple[ImageFacts, _Counts]:
-    """Return facts and counts, or raise the failure."""
+    header: bytearray, preprocessings: Sequence[PreprocessingConfig], is_measured: bool
+) -> tuple[ImageFacts, _Counts, Measures | None]:
+    """Return facts, counts and measures, or raise the failure."""
     fields = json.loads(header)
     facts = _facts(fields["facts"])
     if "failure" in fields:
@@ -111,7 +120,8 @@ def _parse(
         raise ImageFailure(Failure(fields["failure"]), detail, facts)
     if None in dataclasses.astuple(dataclasses.replace(facts, icc=facts.icc or "")):
         raise ValueError("facts")
-    return facts, _counts(fields["counts"], preprocessings)
+    measures = _measures(fields["measures"]) if is_measured else None
+    return facts, _counts(fields["counts"], preprocessings), measures
 
 
 def _plain(facts: ImageFacts) -> dict[str, Any]:
@@ -127,6 +137,12 @@ def _facts(facts: Any) -> ImageFacts:
         if not 0 <= size <= _MOST[name]:
             raise ValueError(name)
     return ImageFacts(**facts)
+
+
+def _measures(measures: Any) -> Measures:
+    """Return measures, which check themselves."""
+    told = _of_type(measures, dict)
+    return Measures(**told | {_HASH: bytes.fromhex(told[_HASH])})
 
 
 def _counts(counts: Any, preprocessings: Sequence[PreprocessingConfig]) -> _Counts:

@@ -65,6 +65,7 @@ class Decoder:
             return unpack_answer(
                 self._config.preprocessings,
                 lambda view: receive_into(view, child, deadline),
+                is_measured=self._config.measure,
             )
         except ConnectionError as error:
             raise self._crash() from error

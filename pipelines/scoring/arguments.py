@@ -160,6 +160,13 @@ SCORE = Program(
             "N",
         ),
         Flag(
+            "measure",
+            "measure every photo besides: sharpness, brightness, contrast, entropy, "
+            "colorfulness, clipped shares, noise, and a PDQ hash that tells "
+            "near-duplicates; scores do not change (default: as in the ledger's last "
+            "run; a configuration ends it by measure = false)",
+        ),
+        Flag(
             "device",
             "what computes the scores: cpu in float32, or JAX's gpu or tpu with "
             "bfloat16 products, which moves scores slightly",

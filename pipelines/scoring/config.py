@@ -74,6 +74,8 @@ class ScoringConfig:
       color_profile: Whether an ICC profile turns the pixels into sRGB.
       max_pixels: Larger images fail as `too_large`, undecoded.
       max_tokens: Photos with more tokens are shrunk; None shrinks nothing.
+      measure: Whether photos are measured besides; None means as in the ledger's last
+        run (`limits`).
       device: What computes the scores.
       max_file_bytes: Larger files fail as `too_large`, unread.
       retry_failed: Which failed rows of the ledger are tried again.
@@ -108,6 +110,7 @@ class ScoringConfig:
     color_profile: ColorProfileRule = DecodeConfig.color_profile
     max_pixels: int = DecodeConfig.max_pixels
     max_tokens: int | None = None
+    measure: bool | None = None
     device: Device = Device.CPU
     max_file_bytes: int = 256 * 2**20
     retry_failed: RetryFailed = RetryFailed.TRANSIENT

@@ -19,7 +19,7 @@ from pipelines.scoring.input import MANIFESTS, Input, InputKind
 from pipelines.scoring.inputs import resolve_inputs
 from pipelines.scoring.planning.limits import with_remembered
 from pipelines.scoring.planning.previous_state import PreviousState
-from pipelines.scoring.run import Run, ScoringModel
+from pipelines.scoring.run import MEASURE, Run, ScoringModel
 from pipelines.scoring.writing.journal import drop_journal
 from pipelines.storage import join, resolve, storage_for
 from pipelines.storage.model_names import BUILT_IN, model_uri
@@ -107,12 +107,16 @@ def previous_of(manifest: Manifest, run: Run) -> PreviousState:
 
     They are if every model of the run was among its models, with the same digest, and
     nothing else that can change a score differs. Settings that the program did not have
-    then are as by default, which is to score as it did before it had them.
+    then are as by default, which is to score as it did before it had them. Rows may
+    have measures that this run does not take: they lose them.
     """
     known = {name: model["digest"] for name, model in manifest.models.items()}
     same_models = all(known.get(m.name) == m.digest for m in run.ledger_models)
     defaults = _default_settings(run)
-    same_settings = defaults | manifest.settings == defaults | run.score_settings()
+    settings = defaults | manifest.settings
+    if not run.is_measured:
+        settings.pop(MEASURE, None)
+    same_settings = settings == defaults | run.score_settings()
     return PreviousState(
         ledger=run.output,
         shard_count=manifest.shard_count,

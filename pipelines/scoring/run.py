@@ -13,6 +13,8 @@ from pipelines.scoring.planning.previous_state import PreviousState
 from schemas.ledger import LedgerModel, ledger_schema
 from schemas.model_card import ModelCard
 
+MEASURE = "measure"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScoringModel:
@@ -62,7 +64,7 @@ class Run:
     def __post_init__(self):
         if not self.models:
             raise ValueError("a run needs at least one model")
-        ledger_schema((), self.ledger_models)
+        ledger_schema((), self.ledger_models, is_measured=self.is_measured)
         _ = self.preparation
 
     @property
@@ -82,6 +84,11 @@ class Run:
         return can_keep and self.limits.vanished is Vanished.MARK
 
     @property
+    def is_measured(self) -> bool:
+        """Whether photos are measured besides."""
+        return self.limits.measure
+
+    @property
     def preparation(self) -> PreparationConfig:
         """How files become patches, once for each distinct preprocessing."""
         return PreparationConfig(
@@ -90,19 +97,25 @@ class Run:
             ),
             decode=self.asked.decode,
             max_tokens=self.asked.max_tokens,
+            measure=self.is_measured,
         )
 
     def score_settings(self) -> dict[str, Any]:
-        """Return all settings besides the models that can change a score.
+        """Return all settings besides the models that can change what a row says.
 
-        Colour profiles are named only if they count, so that ledgers that were made
-        before there was a choice stay as good as they were.
+        Colour profiles and measures are named only if they count, so that ledgers that
+        were made before there was a choice stay as good as they were.
         """
         decode = dataclasses.asdict(self.asked.decode)
         if self.asked.color_profile == "ignore":
             del decode["color_profile"]
-        return decode | {
-            "max_file_bytes": self.asked.max_file_bytes,
-            "max_tokens": self.asked.max_tokens,
-            "precision": self.asked.device.precision,
-        }
+        measures = {MEASURE: True} if self.is_measured else {}
+        return (
+            decode
+            | measures
+            | {
+                "max_file_bytes": self.asked.max_file_bytes,
+                "max_tokens": self.asked.max_tokens,
+                "precision": self.asked.device.precision,
+            }
+        )

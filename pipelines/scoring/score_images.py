@@ -47,6 +47,7 @@ class ScoreImages(beam.PTransform):
         device: str = "cpu",
         decode: DecodeConfig = DEFAULT_DECODING,
         max_tokens: int | None = None,
+        measure: bool = False,
         decoder_limits: DecoderLimits = DEFAULT_LIMITS,
         max_file_bytes: int = ScoringConfig.max_file_bytes,
     ):
@@ -58,6 +59,7 @@ class ScoreImages(beam.PTransform):
           device: `cpu`, `gpu` or `tpu`: what workers compute on.
           decode: How files become pixels, and the limits on them.
           max_tokens: Photos with more tokens are shrunk; None shrinks nothing.
+          measure: Whether rows have the columns of `musiq score --measure`.
           decoder_limits: What decoding one image may cost.
           max_file_bytes: Larger images fail as `too_large`.
 
@@ -76,6 +78,7 @@ class ScoreImages(beam.PTransform):
             ),
             decode=decode,
             max_tokens=max_tokens,
+            measure=measure,
         )
         self._decoder_limits = decoder_limits
         self._max_file_bytes = max_file_bytes
@@ -98,7 +101,10 @@ class ScoreImages(beam.PTransform):
             | "Images" >> beam.Flatten()
             | "Prepare" >> beam.ParDo(prepare)
             | "Score" >> beam.ParDo(ScoreBatches(self._models, self._device))
-            | "Rows" >> beam.Map(image_columns, models=columns)
+            | "Rows"
+            >> beam.Map(
+                image_columns, models=columns, is_measured=self._preparation.measure
+            )
         )
 
 

@@ -96,7 +96,7 @@ def history(tmp_path_factory):
         run()
         (photos / "image-001.png").unlink()
         run("--vanished", "mark")
-        run("--model", f"ava={second}", "--rows_per_shard", 2)
+        run("--model", f"ava={second}", "--rows_per_shard", 2, "--measure")
     return ledger, states
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import datetime
 
 import pyarrow as pa
@@ -6,6 +7,7 @@ import pytest
 
 from schemas.failures import DETAIL_MAX_CHARACTERS, Failure, ImageFailure
 from schemas.ledger import (
+    MEASURE_COLUMNS,
     LedgerError,
     LedgerModel,
     LedgerRow,
@@ -14,10 +16,25 @@ from schemas.ledger import (
     ledger_schema,
     rows_to_table,
 )
+from schemas.measures import Measures, MeasuresError
 
 KONIQ = LedgerModel(name="koniq", digest="a" * 64, has_distribution=False)
 AVA = LedgerModel(name="ava", digest="b" * 64, has_distribution=True)
 STARTED = datetime.datetime(2026, 1, 2, 3, tzinfo=datetime.UTC)
+
+MEASURES = Measures(
+    sharpness=1.0,
+    sharpness_tile=2.0,
+    brightness=3.0,
+    contrast=4.0,
+    colorfulness=5.0,
+    entropy=7.5,
+    clipped_dark=0.0,
+    clipped_bright=1.0,
+    noise=None,
+    pdq_hash=bytes(range(32)),
+    pdq_quality=100,
+)
 
 
 def table(rows, carried=None, models=(KONIQ, AVA)):
@@ -38,6 +55,51 @@ def test_columns_stand_in_the_documented_order():
         *("tokens", "shrink_factor", "vanished", "run_id", "scored_at"),
     ]
     assert schema.metadata == {b"musiq_ledger_version": b"3"}
+
+
+def test_measures_stand_behind_the_scores():
+    names = ledger_schema([], [KONIQ], is_measured=True).names
+    place = names.index("musiq_koniq_model") + 1
+    assert tuple(names[place:-5]) == MEASURE_COLUMNS
+    assert set(names) - set(ledger_schema([], [KONIQ]).names) == set(MEASURE_COLUMNS)
+
+
+def test_a_failed_row_has_no_measures():
+    row = LedgerRow(uri="u", key="k", measures=MEASURES)
+    failed = dataclasses.replace(row, key="l").failed(Failure.BAD_SCORE, "no")
+    found = rows_to_table(
+        [row, failed],
+        models=(),
+        run_id="run",
+        run_started_at=STARTED,
+        is_measured=True,
+    ).select(MEASURE_COLUMNS)
+    first, second = found.to_pylist()
+    assert first["measure_entropy"] == 7.5
+    assert (first["measure_noise"], first["pdq_quality"]) == (None, 100)
+    assert first["pdq_hash"] == bytes(range(32))
+    assert set(second.values()) == {None}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sharpness": float("nan")},
+        {"sharpness": float("inf")},
+        {"entropy": -1.0},
+        {"entropy": None},
+        {"contrast": "7"},
+        {"brightness": True},
+        {"pdq_hash": b"short"},
+        {"pdq_hash": "x" * 32},
+        {"pdq_quality": 101},
+        {"pdq_quality": 5.0},
+    ],
+)
+def test_measures_that_cannot_be_are_refused(wrong):
+    [name] = wrong
+    with pytest.raises(MeasuresError, match=name):
+        dataclasses.replace(MEASURES, **wrong)
 
 
 def test_a_scored_row_has_its_scores_and_no_failure():
@@ -79,7 +141,9 @@ def test_carried_values_come_back_as_they_came(tmp_path):
     assert found.column("tags")[0].as_py() == ["a", "b"]
 
 
-@pytest.mark.parametrize("name", ["uri", "Status", "MUSIQ_koniq", "vanished"])
+@pytest.mark.parametrize(
+    "name", ["uri", "Status", "MUSIQ_koniq", "vanished", "PDQ_hash", "measure_noise"]
+)
 def test_an_input_column_must_not_take_a_ledger_columns_name(name):
     with pytest.raises(LedgerError, match=f"'{name}' has the name of a ledger column"):
         ledger_schema([pa.field(name, pa.string())], [KONIQ])

@@ -1,4 +1,4 @@
-"""Limits: how a ledger may change from night to night, which it remembers itself."""
+"""Limits: how a ledger may change, and what it has, which it remembers itself."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -18,11 +18,13 @@ class Limits:
       vanished: What becomes of rows whose inputs are no longer named.
       max_failure_rate: Share of failed images above which nothing is published.
       max_vanished_rate: Share of vanished photos above which nothing is published.
+      measure: Whether photos are measured besides.
     """
 
     vanished: Vanished = Vanished.DROP
     max_failure_rate: float = 0.05
     max_vanished_rate: float = 0.2
+    measure: bool = False
 
 
 def limits_of(asked: ScoringConfig) -> Limits:
@@ -62,11 +64,15 @@ def remembered_flags(config: ScoringConfig, settled: ScoringConfig) -> list[str]
     """
     limits = limits_of(settled)
     return [
-        f"--{field.name} {to_plain(getattr(limits, field.name))}"
+        _as_typed(field.name, getattr(limits, field.name))
         for field in _FIELDS
         if getattr(config, field.name) is None
         and getattr(limits, field.name) != field.default
     ]
+
+
+def _as_typed(name: str, value: Any) -> str:
+    return f"--{name}" if value is True else f"--{name} {to_plain(value)}"
 
 
 _FIELDS = dataclasses.fields(Limits)

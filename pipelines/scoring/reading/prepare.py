@@ -54,8 +54,10 @@ def prepare_image(
     except ImageFailure as failure:
         row = _with_facts(fetched.row, failure.facts)
         return row.failed(failure.failure, failure.detail)
+    row = _with_facts(fetched.row, preparation.facts)
     return PreparedImage(
-        row=_with_facts(fetched.row, preparation.facts), patches=preparation.patches
+        row=dataclasses.replace(row, measures=preparation.measures),
+        patches=preparation.patches,
     )
 
 

@@ -59,6 +59,7 @@ def write_journal(rows: Sequence[LedgerRow], run: Run) -> None:
         models=run.ledger_models,
         run_id=run.id,
         run_started_at=run.started_at,
+        is_measured=run.is_measured,
     )
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
@@ -75,7 +76,7 @@ def list_journal(folder: str) -> Iterator[str]:
 
 def journal_schema(run: Run) -> pa.Schema:
     """Return the columns of the ledger that a journal has: all but the carried ones."""
-    return ledger_schema((), run.ledger_models)
+    return ledger_schema((), run.ledger_models, is_measured=run.is_measured)
 
 
 def read_journal(

@@ -107,7 +107,9 @@ def publish_run(
         run.output,
         run.version,
         manifest,
-        schema=ledger_schema(columns.fields, run.ledger_models),
+        schema=ledger_schema(
+            columns.fields, run.ledger_models, is_measured=run.is_measured
+        ),
         stats={summary.file.path: summary.stats for summary in summaries},
     )
     tell_sink(run.output)

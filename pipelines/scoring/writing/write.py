@@ -86,6 +86,7 @@ def _table_of(
         models=run.ledger_models,
         run_id=run.id,
         run_started_at=run.started_at,
+        is_measured=run.is_measured,
     )
     if kept:
         known = read_kept_rows(kept, table.schema, shard, shard_count, columns, run)

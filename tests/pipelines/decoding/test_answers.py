@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from musiq_core.config import PreprocessingConfig
 from musiq_core.images.preparation import Preparation, PreparationConfig, prepare
+from musiq_core.measures.measure import measure_photo
 from pipelines.decoding.answers import (
     AnswerError,
     pack_failure,
@@ -37,7 +38,7 @@ class EndOfAnswerError(Exception):
     """In a job, the end of the connection or the deadline."""
 
 
-def unpack(answer: bytes) -> Preparation:
+def unpack(answer: bytes, **options: bool) -> Preparation:
     at = 0
 
     def receive_into(view: memoryview) -> None:
@@ -47,7 +48,7 @@ def unpack(answer: bytes) -> Preparation:
         view[:] = answer[at : at + len(view)]
         at += len(view)
 
-    return unpack_answer(FORMS, receive_into)
+    return unpack_answer(FORMS, receive_into, **options)
 
 
 def with_header(fields: object) -> bytes:
@@ -65,6 +66,41 @@ def test_an_image_arrives_as_it_was():
     first, second, other = found.patches
     assert first.native is second.native
     assert other.native is not second.native
+
+
+def test_measures_arrive_as_they_were():
+    config = PreparationConfig(preprocessings=FORMS, measure=True)
+    image = prepare(encoded(noise(20, 28)), config)
+    answer = b"".join(bytes(part) for part in pack_preparation(image, FORMS))
+    assert image.measures is not None
+    assert unpack(answer, is_measured=True).measures == image.measures
+    assert unpack(answer).measures is None
+    with pytest.raises(AnswerError):
+        unpack(ANSWER, is_measured=True)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"noise": "loud"},
+        {"noise": -1.0},
+        {"entropy": 1e300},
+        {"entropy": None},
+        {"pdq_hash": "00"},
+        {"pdq_hash": 7},
+        {"pdq_quality": 101},
+        {"taste": 1.0},
+    ],
+)
+def test_measures_without_sense_are_refused(changes):
+    told = dataclasses.asdict(measure_photo(noise(20, 28)))
+    told["pdq_hash"] = told["pdq_hash"].hex()
+    header = {"facts": FACTS, "counts": COUNTS, "measures": told}
+    assert unpack(with_header(header), is_measured=True).measures
+    with pytest.raises(AnswerError):
+        unpack(with_header(header | {"measures": told | changes}), is_measured=True)
+    with pytest.raises(AnswerError):
+        unpack(with_header(header | {"measures": []}), is_measured=True)
 
 
 def test_a_failure_arrives_as_it_was():

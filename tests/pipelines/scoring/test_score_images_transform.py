@@ -12,7 +12,7 @@ from helpers.tiny_models import tiny_model_file
 from pipelines import ScoreImages
 from pipelines.scoring.score_images import _named
 from schemas.errors import MusiqError
-from schemas.ledger import LedgerModel, ledger_schema
+from schemas.ledger import MEASURE_COLUMNS, LedgerModel, ledger_schema
 
 GOOD = encoded(noise(40, 50))
 
@@ -70,6 +70,18 @@ def test_names_and_bytes_become_rows_and_failures_stay_data(model, tmp_path):
             | ScoreImages([model], max_file_bytes=len(GOOD))
         )
         assert_that(rows, check)
+
+
+def test_measures_are_columns_if_they_are_asked_for(model):
+    def check(rows):
+        good, empty = sorted(rows, key=lambda row: row["key"] != "good")
+        assert len(good["pdq_hash"]) == 32
+        assert good["measure_sharpness"] > 0
+        assert {empty[name] for name in MEASURE_COLUMNS} == {None}
+
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        elements = pipeline | beam.Create([("good", GOOD), ("empty", b"")])
+        assert_that(elements | ScoreImages([model], measure=True), check)
 
 
 def test_what_cannot_work_is_refused_before_the_job(model, tmp_path):

@@ -30,6 +30,9 @@ def test_what_the_last_run_was_asked_for_holds_and_is_told():
         "--vanished mark",
         "--max_failure_rate 0.1",
     ]
+    measuring = with_remembered(asked(), {"measure": True})
+    assert remembered_flags(asked(), measuring) == ["--measure"]
+    assert with_remembered(asked(measure=False), {"measure": True}).measure is False
 
 
 def test_what_is_given_wins():

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from helpers.logged import logged
+from helpers.make_images import noise
 from helpers.scoring_runs import tiny_run
 
+from musiq_core.measures.measure import measure_photo
 from pipelines.scoring.carried.columns import CarriedColumns
 from pipelines.scoring.planning.plan import KeptRow
 from pipelines.scoring.writing import journal
@@ -27,10 +29,12 @@ from schemas.ledger import LedgerRow, Score, rows_to_table, shard_of
 
 SCORES = (Score(value=3.25, std=0.5, distribution=(0.1, 0.2, 0.3, 0.2, 0.2)),)
 
+MEASURES = measure_photo(noise(30, 40))
+
 
 @pytest.fixture
 def run(tmp_path):
-    return tiny_run(tmp_path / "ledger")
+    return tiny_run(tmp_path / "ledger", measure=True)
 
 
 def rows(count: int) -> list[LedgerRow]:
@@ -42,6 +46,7 @@ def rows(count: int) -> list[LedgerRow]:
             modified_at=datetime.datetime(2026, 1, 2, 3, 4, 5, 6789, datetime.UTC),
             failure=None if number % 3 else Failure.TRUNCATED,
             scores=SCORES if number % 3 else (),
+            measures=MEASURES if number % 3 else None,
         )
         for number in range(count)
     ]
@@ -69,6 +74,7 @@ def test_rows_of_a_journal_come_back_as_they_were_without_a_second_read(run):
         models=run.ledger_models,
         run_id=run.id,
         run_started_at=run.started_at,
+        is_measured=True,
     )
     table = read_kept_rows(kept, written.schema, 0, 1, CarriedColumns(), run)
     assert table.sort_by("uri").equals(written.sort_by("uri"))
