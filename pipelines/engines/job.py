@@ -7,7 +7,8 @@ import itertools
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -54,6 +55,19 @@ class Recovery:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A part of a job that its engine runs by itself, after those before it.
+
+    Attributes:
+      build: Puts its steps into a pipeline; called once for each start.
+      recovery: How it goes on when its engine fails it; None starts it only once.
+    """
+
+    build: Build
+    recovery: Recovery | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Endings:
     """What a program says of a job that did not end well.
 
@@ -61,11 +75,13 @@ class Endings:
       interrupted: After an interrupt.
       worker_died: After the death of workers, if the job has not recovered.
       exit_codes: By the class of an error, where its exit code is not 1.
+      unsaid: Errors of which nothing is said, because the program has another way.
     """
 
     interrupted: str
     worker_died: str
     exit_codes: Mapping[type[MusiqError], int] = dataclasses.field(default_factory=dict)
+    unsaid: tuple[type[MusiqError], ...] = ()
 
     def exit_code(self, kind: type[MusiqError]) -> int:
         """Return the exit code after an error."""
@@ -94,13 +110,15 @@ class Outcome:
 
     Attributes:
       is_done: Whether what it makes is there; a job that was handed over still runs.
-      result: What its last start ended with; None if that failed.
+      results: What the last start of each of its stages ended with, if it ended well.
       failure: Why it failed; None if it did not.
+      unsaid: The error that it failed with if nothing was said of it.
     """
 
     is_done: bool = False
-    result: PipelineResult | None = None
+    results: tuple[PipelineResult, ...] = ()
     failure: JobFailure | None = None
+    unsaid: type[MusiqError] | None = None
 
     @property
     def exit_code(self) -> int:
@@ -110,12 +128,11 @@ class Outcome:
     @property
     def counters(self) -> dict[str, int]:
         """The job's counters by name; engines give none that stayed at zero."""
-        totals: dict[str, int] = {}
-        found = self.result.metrics().query()["counters"] if self.result else []
-        for counter in found:
-            name = counter.key.metric.name
-            totals[name] = totals.get(name, 0) + (counter.result or 0)
-        return totals
+        totals: Counter[str] = Counter()
+        for result in self.results:
+            for counter in result.metrics().query()["counters"]:
+                totals[counter.key.metric.name] += counter.result or 0
+        return dict(totals)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,24 +192,45 @@ class Job:
     ) -> Outcome:
         """Run the job, to its end if its engine has the program wait for it.
 
-        Whatever must happen after a job lies in its graph: a launcher of templates has
-        no job to wait for, and one that has must not.
+        Arguments are as `Stage` and `run_stages` have them. Whatever must happen after
+        a job lies in its graph: a launcher of templates has no job to wait for, and one
+        that has must not.
+        """
+        stage = Stage(build=build, recovery=recovery)
+        return self.run_stages([stage], endings, workers=workers, display=display)
+
+    def run_stages(
+        self,
+        stages: Iterable[Stage],
+        endings: Endings,
+        *,
+        workers: int | None = None,
+        display: contextlib.AbstractContextManager[object] | None = None,
+    ) -> Outcome:
+        """Run the stages of a job one after another, on an engine that is waited for.
 
         Args:
-          build: Puts the job's steps into a pipeline; called once for each start.
+          stages: Each is asked for when those before it are done. Restarts are counted
+            for each anew.
           endings: What to say if it does not end well: one line on stderr, after the
             traceback if the cause is none that users know.
-          recovery: How it goes on when its engine fails it; None starts it only once.
           workers: Processes of the embedded engine; by default one a CPU core, and a
             single one to feed an accelerator.
           display: Entered while the job runs, to show how far it is.
         """
+        workers = workers or self._default_workers
+        results: list[PipelineResult] = []
         try:
             with display or contextlib.nullcontext():
-                result = self._start(build, recovery, workers or self._default_workers)
+                for stage in stages:
+                    if result := self._start(stage.build, stage.recovery, workers):
+                        results.append(result)
         except (Exception, KeyboardInterrupt) as error:
+            cause = known_cause(error)
+            if cause and issubclass(cause.kind, endings.unsaid):
+                return Outcome(unsaid=cause.kind)
             return Outcome(failure=self.tell(error, endings))
-        return Outcome(is_done=not self.engine.is_submitted, result=result)
+        return Outcome(is_done=not self.engine.is_submitted, results=tuple(results))
 
     @property
     def _default_workers(self) -> int:

@@ -4,13 +4,15 @@ import contextlib
 import dataclasses
 import functools
 import json
+import os
 import sys
 import tempfile
 import time
 from typing import Any
 
 from pipelines.engines.beam_options import asked_options, parse_beam_options
-from pipelines.engines.job import Endings, Job, JobFailure, Recovery
+from pipelines.engines.engine import Engine
+from pipelines.engines.job import Endings, Job, JobFailure, Outcome, Recovery
 from pipelines.ledger.states import is_published, read_state
 from pipelines.progress import show_progress
 from pipelines.scoring.config import Device, ScoringConfig, Vanished
@@ -33,6 +35,12 @@ from pipelines.scoring.planning.check_plan import (
 from pipelines.scoring.planning.failure_budget import FailureBudgetError
 from pipelines.scoring.planning.limits import remembered_flags
 from pipelines.scoring.run import Run
+from pipelines.scoring.slices.refs_at_once import (
+    REFS_AT_ONCE,
+    RefsAtOnce,
+    TooManyRefsError,
+)
+from pipelines.scoring.slices.stages import slice_stages
 from pipelines.scoring.writing.journal import drop_published_journal
 from schemas.errors import MusiqError, UsageError
 from schemas.manifest import CountsError
@@ -45,6 +53,7 @@ _ENDINGS = Endings(
     worker_died="worker processes keep dying, perhaps for want of memory; nothing was "
     "published. Finished rows are kept: run again, with fewer --workers",
     exit_codes={FailureBudgetError: 3, VanishedError: 3, InputError: 2},
+    unsaid=(TooManyRefsError,),
 )
 
 
@@ -80,22 +89,21 @@ def _score(config: ScoringConfig, engine: EngineArguments) -> dict[str, Any]:
     if job.engine.is_on_this_machine:
         _set_up_device(config.device, config.workers)
     with contextlib.ExitStack() as stack:
-        folder = display = None
+        folder = progress_folder = None
         if job.engine.is_on_this_machine:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="musiq-"))
-            read = functools.partial(read_progress, folder)
-            display = None if config.quiet else show_progress(read, WORDING)
-        run = start_run(config, engine=asked_options(engine), progress_folder=folder)
+            progress_folder = os.path.join(folder, "progress")
+            os.mkdir(progress_folder)
+        run = start_run(
+            config, engine=asked_options(engine), progress_folder=progress_folder
+        )
         job.label_models({m.name: m.digest for m in run.ledger_models})
         _tell_what_may_surprise(config, run)
         started = time.monotonic()
-        outcome = job.run(
-            functools.partial(score_photos, run=run),
-            _ENDINGS,
-            recovery=_recovery(run),
-            workers=config.workers,
-            display=display,
-        )
+        if folder and job.engine is Engine.EMBEDDED:
+            outcome = _run_here(job, run, folder)
+        else:
+            outcome = _run_whole(job, run)
     if outcome.failure:
         return _failed(outcome.failure, run)
     if not outcome.is_done:
@@ -120,6 +128,49 @@ def _score(config: ScoringConfig, engine: EngineArguments) -> dict[str, Any]:
             config,
         )
     return summary.to_dict()
+
+
+def _run_whole(job: Job, run: Run) -> Outcome:
+    """Run the job as one graph."""
+    return job.run(
+        functools.partial(score_photos, run=run),
+        _ENDINGS,
+        recovery=_recovery(run),
+        workers=run.asked.workers,
+        display=_display(run),
+    )
+
+
+def _run_here(job: Job, run: Run, folder: str) -> Outcome:
+    """Run the job on this machine, whose memory holds one graph of a million images.
+
+    Args:
+      job: The job.
+      run: The run.
+      folder: Folder of the local disk for what is planned, if they are more.
+    """
+    most = REFS_AT_ONCE
+    limit = RefsAtOnce(most=most, file=os.path.join(folder, "listed"))
+    if not (run.previous and run.previous.rows > most):
+        outcome = _run_whole(job, dataclasses.replace(run, refs_at_once=limit))
+        if not outcome.unsaid:
+            return outcome
+    _say(f"more than {most:,} images, so the job goes on in slices", run.asked)
+    slices = os.path.join(folder, "slices")
+    os.mkdir(slices)
+    return job.run_stages(
+        slice_stages(run, slices, rows_per_slice=most, publication=_recovery(run)),
+        _ENDINGS,
+        workers=run.asked.workers,
+        display=_display(run),
+    )
+
+
+def _display(run: Run) -> contextlib.AbstractContextManager[None] | None:
+    """Return what shows how far a run on this machine is."""
+    if run.asked.quiet or not run.progress_folder:
+        return None
+    return show_progress(functools.partial(read_progress, run.progress_folder), WORDING)
 
 
 def _failed(failure: JobFailure, run: Run) -> dict[str, Any]:
@@ -152,6 +203,8 @@ def _recovery(run: Run) -> Recovery:
             return False
         if run.progress_folder:
             clear_progress(run.progress_folder)
+        if run.refs_at_once:
+            run.refs_at_once.start_anew()
         return True
 
     return Recovery(

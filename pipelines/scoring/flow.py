@@ -2,8 +2,12 @@
 
 List, Plan, Check, Fetch, Prepare, Score, Journal, Write, Publish: each step's pure
 function stands in the file of its name. Image refs cross shuffles on the way in,
-finished rows on the way out; no image bytes and no patches ever do.
+finished rows on the way out; no image bytes and no patches ever do. One machine does
+what is too much for one graph by the same steps in several (`slices`).
 """
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton, PCollection
@@ -52,6 +56,22 @@ from schemas.ledger import LedgerRow, shard_of
 from schemas.manifest import Manifest
 
 
+class Listed(NamedTuple):
+    """What listing gives.
+
+    Attributes:
+      images: Refs, in several collections.
+      counted: `ListingCounts`, likewise.
+      shards: The `ShardTally` of all files of images.
+      columns: The `CarriedColumns`.
+    """
+
+    images: tuple[PCollection, ...]
+    counted: tuple[PCollection, ...]
+    shards: PCollection
+    columns: PCollection
+
+
 def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
     """Build the job that scores every input and publishes the ledger.
 
@@ -72,14 +92,42 @@ def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
     )
     met = (AsSingleton(listing), AsSingleton(plan_counts), AsSingleton(shards))
     checked = once | "Check" >> beam.Map(check_plan, *met)
-    rows = (
+    summaries = score_and_write(
+        to_score,
+        kept,
+        checked=AsSingleton(checked),
+        rows=AsSingleton(row_count),
+        columns=columns,
+        run=run,
+    )
+    return publish(once, summaries, *met, columns, AsSingleton(row_count))
+
+
+def score_and_write(
+    to_score: PCollection,
+    kept: PCollection,
+    *,
+    checked: AsSingleton,
+    rows: AsSingleton,
+    columns: AsSingleton,
+    run: Run,
+) -> PCollection:
+    """Score refs, and write their rows and those taken over; return shard summaries.
+
+    Args:
+      to_score: The refs.
+      kept: The rows that are taken over.
+      checked: What fetching waits for.
+      rows: How many rows the whole run has.
+      columns: The carried columns.
+      run: The run.
+    """
+    scored = (
         to_score
         | "Gather" >> Gather(is_fast=run.asked.device.is_accelerator)
         | "Reshuffle" >> beam.Reshuffle()
         | "Fetch"
-        >> beam.ParDo(
-            FetchImage(max_file_bytes=run.asked.max_file_bytes), AsSingleton(checked)
-        )
+        >> beam.ParDo(FetchImage(max_file_bytes=run.asked.max_file_bytes), checked)
         | "Prepare"
         >> beam.ParDo(
             PrepareImage(
@@ -96,39 +144,43 @@ def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
         )
         | "Journal rows" >> beam.ParDo(JournalRows(run))
     )
-    summaries = (
-        (rows, kept)
+    summaries: Any = (
+        (scored, kept)
         | "All rows" >> beam.Flatten()
-        | "Key by shard" >> beam.Map(_with_shard, AsSingleton(row_count), run)
+        | "Key by shard" >> beam.Map(_with_shard, rows, run)
         | "Group by shard" >> beam.GroupByKey()
-        | "Write"
-        >> beam.ParDo(
-            WriteShard(run),
-            AsSingleton(row_count),
-            columns,
-        )
+        | "Write" >> beam.ParDo(WriteShard(run), rows, columns)
     )
-    return once | "Publish" >> beam.Map(
-        _publish,
-        AsList(summaries),
-        *met,
-        columns,
-        AsSingleton(row_count),
-    )
+    return summaries
 
 
-def _list(
-    pipeline: beam.Pipeline, run: Run
-) -> tuple[PCollection, PCollection, PCollection, AsSingleton]:
-    """Return a ref for every image, counts of all, the shards, the carried columns.
+def publish(
+    once: PCollection,
+    summaries: PCollection,
+    listing: AsSingleton,
+    planned: AsSingleton,
+    shards: AsSingleton,
+    columns: AsSingleton,
+    rows: AsSingleton,
+) -> PCollection:
+    """Publish the one run in `once`; arguments are as `publish_run` has them."""
+    manifest: Any = once | "Publish" >> beam.Map(
+        _publish, AsList(summaries), listing, planned, shards, columns, rows
+    )
+    return manifest
+
+
+def list_images(pipeline: beam.Pipeline, run: Run) -> Listed:
+    """List every image of the inputs.
 
     Files of images, and spans of very large inputs, are listed in parallel.
     """
+    limit = run.refs_at_once
     listed = (
         pipeline
         | "Inputs" >> beam.Create(list(run.inputs))
         | "List"
-        >> beam.ParDo(ListInput()).with_outputs(
+        >> beam.ParDo(ListInput(limit)).with_outputs(
             SHARDS, SPANS, LISTED, LAYOUTS, main="images"
         )
     )
@@ -136,34 +188,79 @@ def _list(
         listed[SPANS]
         | "Spread spans" >> beam.Reshuffle()
         | "List spans"
-        >> beam.ParDo(ListSpan()).with_outputs(SHARDS, LISTED, LAYOUTS, main="images")
+        >> beam.ParDo(ListSpan(limit)).with_outputs(
+            SHARDS, LISTED, LAYOUTS, main="images"
+        )
     )
     members = (
         (listed[SHARDS], spans[SHARDS])
         | "Shards" >> beam.Flatten()
         | "Spread shards" >> beam.Reshuffle()
         | "List shards"
-        >> beam.ParDo(ListShard()).with_outputs(LISTED, TALLIES, LAYOUTS, main="images")
+        >> beam.ParDo(ListShard(limit)).with_outputs(
+            LISTED, TALLIES, LAYOUTS, main="images"
+        )
     )
-    named = (listed.images, spans.images, members.images) | "Named" >> beam.Flatten()
-    counted = [listed[LISTED], spans[LISTED], members[LISTED]]
-    if run.asked.choice.is_subset:
-        subset = named | "Choose subset" >> Subset(run.asked.choice)
-        named = subset.images
-        counted.append(subset[LISTED])
-    counts = (
+    return Listed(
+        images=(listed.images, spans.images, members.images),
+        counted=(listed[LISTED], spans[LISTED], members[LISTED]),
+        shards=members[TALLIES] | "Add tallies" >> beam.CombineGlobally(add_tallies),
+        columns=(listed[LAYOUTS], spans[LAYOUTS], members[LAYOUTS])
+        | "Layouts" >> beam.Flatten()
+        | "Add layouts" >> beam.CombineGlobally(add_layouts)
+        | "Unite layouts" >> beam.Map(unite_layouts),
+    )
+
+
+def add_listed(counted: Iterable[PCollection]) -> PCollection:
+    """Add up what listing met."""
+    counts: Any = (
         counted
         | "Listed" >> beam.Flatten()
         | "Add listing counts" >> beam.CombineGlobally(add_listing_counts)
     )
-    shards = members[TALLIES] | "Add tallies" >> beam.CombineGlobally(add_tallies)
-    columns = (
-        (listed[LAYOUTS], spans[LAYOUTS], members[LAYOUTS])
-        | "Layouts" >> beam.Flatten()
-        | "Add layouts" >> beam.CombineGlobally(add_layouts)
-        | "Unite layouts" >> beam.Map(unite_layouts)
+    return counts
+
+
+def read_journals(
+    pipeline: beam.Pipeline, run: Run, parts: int, *, prefix: str = ""
+) -> PCollection:
+    """Read rows that unfinished runs have left, by plan shard.
+
+    Args:
+      pipeline: The pipeline to build in.
+      run: The run.
+      parts: Plan shards.
+      prefix: With what the names of files begin.
+    """
+    return (
+        pipeline
+        | "Journal" >> beam.Create([journal_folder(run)])
+        | "List journal" >> beam.FlatMap(list_journal, prefix)
+        | "Spread journal" >> beam.Reshuffle()
+        | "Read journal" >> beam.FlatMap(read_journal, run, parts)
     )
-    return named, counts, shards, AsSingleton(columns)  # pyright: ignore[reportArgumentType]
+
+
+def verify(to_check: PCollection, run: Run) -> tuple[PCollection, PCollection]:
+    """Divide images whose content decides: those to be scored, and rows that hold."""
+    content: Any = to_check | "Verify content" >> VerifyContent(
+        max_file_bytes=run.asked.max_file_bytes, progress_folder=run.progress_folder
+    )
+    return content[CHANGED], content.unchanged
+
+
+def _list(
+    pipeline: beam.Pipeline, run: Run
+) -> tuple[PCollection, PCollection, PCollection, AsSingleton]:
+    """Return a ref for every image, counts of all, the shards, the carried columns."""
+    listed = list_images(pipeline, run)
+    named, counted = listed.images | "Named" >> beam.Flatten(), listed.counted
+    if run.asked.choice.is_subset:
+        subset = named | "Choose subset" >> Subset(run.asked.choice)
+        named, counted = subset.images, (*counted, subset[LISTED])
+    columns = AsSingleton(listed.columns)  # pyright: ignore[reportArgumentType]
+    return named, add_listed(counted), listed.shards, columns
 
 
 def _plan(
@@ -182,13 +279,7 @@ def _plan(
     every_part = pipeline | "Every plan shard" >> beam.Create(
         [(part, None) for part in range(parts)] if run.previous else []
     )
-    journal = (
-        pipeline
-        | "Journal" >> beam.Create([journal_folder(run)])
-        | "List journal" >> beam.FlatMap(list_journal)
-        | "Spread journal" >> beam.Reshuffle()
-        | "Read journal" >> beam.FlatMap(read_journal, run, parts)
-    )
+    journal = read_journals(pipeline, run, parts)
     planned = (
         (
             named | "Key by plan shard" >> beam.Map(_with_plan_shard, parts),
@@ -199,26 +290,15 @@ def _plan(
         | "Group by plan shard" >> beam.GroupByKey()
         | "Plan"
         >> beam.ParDo(
-            PlanShard(
-                previous=run.previous,
-                part_count=parts,
-                retry_failed=run.asked.retry_failed,
-                vanished=run.limits.vanished,
-                verify_content=run.asked.verify_content,
-                progress_folder=run.progress_folder,
-            ),
-            AsSingleton(shards),
-            columns,
+            PlanShard.of(run, parts), AsSingleton(shards), columns
         ).with_outputs(KEPT, TO_CHECK, COUNTS, main="to_score")
     )
     counts = planned[COUNTS] | "Add counts" >> beam.CombineGlobally(add_counts)
     if not run.asked.verify_content:
         return planned.to_score, planned[KEPT], counts
-    content = planned[TO_CHECK] | "Verify content" >> VerifyContent(
-        max_file_bytes=run.asked.max_file_bytes, progress_folder=run.progress_folder
-    )
-    to_score = (planned.to_score, content[CHANGED]) | "To score" >> beam.Flatten()
-    kept = (planned[KEPT], content.unchanged) | "Kept" >> beam.Flatten()
+    changed, unchanged = verify(planned[TO_CHECK], run)
+    to_score = (planned.to_score, changed) | "To score" >> beam.Flatten()
+    kept = (planned[KEPT], unchanged) | "Kept" >> beam.Flatten()
     return to_score, kept, counts
 
 

@@ -23,6 +23,7 @@ from pipelines.scoring.planning.lost_shards import LostShard, ShardTally
 from pipelines.scoring.run import Run
 from pipelines.scoring.shards.list_shard import claimed_images, list_shard
 from pipelines.scoring.shards.shard import Shard
+from pipelines.scoring.slices.refs_at_once import RefCount, RefsAtOnce
 from schemas.failures import Failure
 from schemas.left_out import LeftOut, LeftOutTally, add_left_out
 from schemas.manifest import CountsError
@@ -106,7 +107,18 @@ def require_whole_listing(listing: ListingCounts, run: Run) -> None:
         )
 
 
-class ListInput(beam.DoFn):
+class _Lists(beam.DoFn):
+    """What lists, and raises `TooManyRefsError` beyond as many refs as one run takes.
+
+    Args:
+      limit: What is too many; None takes all.
+    """
+
+    def __init__(self, limit: RefsAtOnce | None = None):
+        self._count = RefCount(limit)
+
+
+class ListInput(_Lists):
     """`list_input`: image refs, `SHARDS`, and `SPANS` of inputs that are very large.
 
     At the end come one count as `LISTED`, and `LAYOUTS` of what the refs carry.
@@ -115,19 +127,23 @@ class ListInput(beam.DoFn):
     def process(self, element: Input) -> Iterator[ListedByInput]:
         """Emit what one input names."""
         tell_source(element)
-        return _tagged(list_input(element, divides=True), inputs=1)
+        return _tagged(list_input(element, divides=True), self._count, inputs=1)
 
 
-class ListSpan(beam.DoFn):
+class ListSpan(_Lists):
     """`list_span`, with the outputs of `ListInput`."""
 
     def process(self, element: Span) -> Iterator[ListedByInput]:
         """Emit what one span of an input names."""
-        return _tagged(list_span(element), listed_spans=1)
+        return _tagged(list_span(element), self._count, listed_spans=1)
 
 
 def _tagged(
-    listed: Iterator[Found | Span], *, inputs: int = 0, listed_spans: int = 0
+    listed: Iterator[Found | Span],
+    count: RefCount,
+    *,
+    inputs: int = 0,
+    listed_spans: int = 0,
 ) -> Iterator[ListedByInput]:
     refs = shards = spans = 0
     left_out, met = LeftOutTally(), PatternsMet()
@@ -147,6 +163,7 @@ def _tagged(
             layouts.append(named)
         else:
             refs += 1
+            count.add()
             yield named
     count_retries()
     counts = counts_of(refs, left_out, met)
@@ -159,7 +176,7 @@ def _tagged(
     yield TaggedOutput(LAYOUTS, first_of_each(layouts))
 
 
-class ListShard(beam.DoFn):
+class ListShard(_Lists):
     """`list_shard`: image refs, and at the end one count as `LISTED`, and `LAYOUTS`.
 
     Whether the shard is whole goes to `TALLIES`.
@@ -188,6 +205,7 @@ class ListShard(beam.DoFn):
                 refs += 1
                 if named.uri == element.uri and named.refusal:
                     lost, _ = named.refusal
+                self._count.add()
                 yield named
         count_retries()
         yield TaggedOutput(LISTED, counts_of(refs, left_out, met, listed_shards=1))

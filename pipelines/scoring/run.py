@@ -10,6 +10,7 @@ from pipelines.scoring.config import ScoringConfig, Vanished
 from pipelines.scoring.input import Input
 from pipelines.scoring.planning.limits import Limits, limits_of
 from pipelines.scoring.planning.previous_state import PreviousState
+from pipelines.scoring.slices.refs_at_once import RefsAtOnce
 from schemas.ledger import LedgerModel, ledger_schema
 from schemas.model_card import ModelCard
 
@@ -48,6 +49,8 @@ class Run:
       previous: The ledger as last published, if it was.
       progress_folder: Local folder for live counts; None on other machines' workers.
       engine: Options of the engine that the user gave, by name.
+      refs_at_once: How many refs one graph takes; None takes all.
+      journal_prefix: With what the names of its journal files begin.
     """
 
     asked: ScoringConfig
@@ -60,6 +63,8 @@ class Run:
     previous: PreviousState | None = None
     progress_folder: str | None = None
     engine: dict[str, Any] = dataclasses.field(default_factory=dict)
+    refs_at_once: RefsAtOnce | None = None
+    journal_prefix: str = ""
 
     def __post_init__(self):
         if not self.models:

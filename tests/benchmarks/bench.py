@@ -29,6 +29,10 @@ SECTIONS = {
     "large": ("Large photos", "One worker."),
     "guards": ("What the guards of decoding cost", ""),
     "planning": ("Planning", "All inputs are in the ledger and unchanged."),
+    "slices": (
+        "A job in slices",
+        "Refs come by a list with generations, so that nothing is looked up.",
+    ),
     "journal": ("Journals", "A run goes on where one of the same size has failed."),
     "bfloat16": (
         "What bfloat16 moves",

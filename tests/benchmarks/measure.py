@@ -51,9 +51,15 @@ class Measured:
     useful_gflop: float = 0.0
 
 
-def measure(arguments: Sequence[object], env: dict | None = None) -> Measured:
+def measure(
+    arguments: Sequence[object],
+    env: dict | None = None,
+    *,
+    module: str = "pipelines.cli",
+    exit_code: int = 0,
+) -> Measured:
     """Run `musiq` with arguments and sample the memory of all its processes."""
-    command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", module, *map(str, arguments)]
     running = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -72,7 +78,7 @@ def measure(arguments: Sequence[object], env: dict | None = None) -> Measured:
         time.sleep(_INTERVAL_SECONDS)
     assert running.stdout is not None
     out = running.stdout.read()
-    if running.returncode:
+    if running.returncode != exit_code:
         raise RuntimeError(f"{command} exited with {running.returncode}")
     mib = 2**20
     return Measured(

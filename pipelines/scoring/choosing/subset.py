@@ -33,6 +33,29 @@ def rank_of(ref: ImageRef, choice: Choice) -> Rank:
     return (_hash(ref.uri),) if choice.sample else ref.order
 
 
+def is_chosen(ref: ImageRef, bound: Rank | None, choice: Choice) -> bool:
+    """Whether an image is tried."""
+    return bound is None or rank_of(ref, choice) <= bound
+
+
+def not_chosen(ref: ImageRef, choice: Choice) -> LeftOut:
+    """Return why an image that is not chosen is left out."""
+    flag = "--sample" if choice.sample else "--limit"
+    reason = f"not in {flag} {choice.sample or choice.limit}"
+    return LeftOut(reason=reason, example=ref.uri)
+
+
+def find_bound(refs: PCollection, choice: Choice) -> PCollection:
+    """Return the highest rank that is chosen, None if all are, as one element."""
+    count = choice.limit or choice.sample or 0
+    bound: Any = (
+        refs
+        | "Rank" >> beam.Map(_ranked, choice)
+        | "Find bound" >> beam.CombineGlobally(NthRank(count))
+    )
+    return bound
+
+
 def require_own_ledger(choice: Choice, manifest: Manifest, output: str) -> None:
     """Refuse to put a subset in the place of a ledger that has more.
 
@@ -57,15 +80,10 @@ class Subset(beam.PTransform):
     def __init__(self, choice: Choice):
         super().__init__()
         self._choice = choice
-        self._count = choice.limit or choice.sample or 0
 
     def expand(self, input_or_inputs: PCollection) -> Any:
         """Build the two passes."""
-        bound = (
-            input_or_inputs
-            | "Rank" >> beam.Map(_ranked, self._choice)
-            | "Find bound" >> beam.CombineGlobally(NthRank(self._count))
-        )
+        bound = find_bound(input_or_inputs, self._choice)
         return input_or_inputs | "Keep chosen" >> beam.ParDo(
             KeepChosen(self._choice),
             AsSingleton(bound),  # pyright: ignore[reportArgumentType]
@@ -129,8 +147,6 @@ class KeepChosen(beam.DoFn):
 
     def __init__(self, choice: Choice):
         self._choice = choice
-        flag = "--sample" if choice.sample else "--limit"
-        self._reason = f"not in {flag} {choice.sample or choice.limit}"
 
     def start_bundle(self):
         """Start with none left out."""
@@ -138,10 +154,10 @@ class KeepChosen(beam.DoFn):
 
     def process(self, element: ImageRef, bound: Rank | None) -> Iterator[ImageRef]:
         """Emit a ref that is chosen."""
-        if bound is None or rank_of(element, self._choice) <= bound:
+        if is_chosen(element, bound, self._choice):
             yield element
         else:
-            self._left_out.add(LeftOut(reason=self._reason, example=element.uri))
+            self._left_out.add(not_chosen(element, self._choice))
 
     # Beam allows windowed values here, which its annotation does not say.
     def finish_bundle(  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -14,6 +14,7 @@ from schemas.ledger import LedgerRow
 
 WORDING = Wording(first="listing inputs", unit="images")
 _NEW = ".new"
+_BEFORE = "before"
 
 
 class ProgressCounter:
@@ -48,10 +49,18 @@ def clear_progress(folder: str) -> None:
         file.unlink()
 
 
+def set_progress(folder: str, progress: Progress) -> None:
+    """Forget all counts, for a part of a run before which so much was done."""
+    clear_progress(folder)
+    counts = f"{progress.total} {progress.done} {progress.failed or 0}"
+    Path(folder, _BEFORE).write_text(counts)
+
+
 def read_progress(folder: str) -> Progress:
     """Sum up the counts of all workers.
 
-    All images are planned before the first is scored, so the total does not grow.
+    All images are planned before the first is scored, so the total does not grow, but
+    for some whose content decides.
     """
     totals = [0, 0, 0]
     for file in Path(folder).iterdir():

@@ -30,7 +30,7 @@ KEPT = "kept"
 COUNTS = "counts"
 TO_CHECK = "to_check"
 _PARTS_HERE = 32
-_PARTS_OF_A_CLUSTER = 1024
+PARTS_OF_MANY = 1024
 _SORTED_TOGETHER = 4096
 
 
@@ -39,10 +39,10 @@ def plan_shard_count(run: Run) -> int:
 
     A worker holds one part at a time. The ledger's size says nothing of that of the
     inputs: the run before may have been a trial. How many they are is not known before
-    all are listed, so it goes by the most that an engine can have: ten million on one
-    machine, a hundred times as many on a cluster.
+    all are listed, so it goes by the most that an engine can have: a million in one
+    graph on one machine, a thousand times as many on a cluster.
     """
-    least = _PARTS_HERE if run.progress_folder else _PARTS_OF_A_CLUSTER
+    least = _PARTS_HERE if run.progress_folder else PARTS_OF_MANY
     return max(least, run.previous.shard_count if run.previous else 0)
 
 
@@ -72,6 +72,18 @@ class PlanShard(BundleDoFn):
         self._vanished = vanished if self._is_reusable else Vanished.DROP
         self._verify_content = verify_content
         self._progress_folder = progress_folder
+
+    @classmethod
+    def of(cls, run: Run, part_count: int) -> "PlanShard":
+        """Return the step that plans a run in so many parts."""
+        return cls(
+            previous=run.previous,
+            part_count=part_count,
+            retry_failed=run.asked.retry_failed,
+            vanished=run.limits.vanished,
+            verify_content=run.asked.verify_content,
+            progress_folder=run.progress_folder,
+        )
 
     def setup(self):
         """Open this worker's progress file, and what reads the ledger."""

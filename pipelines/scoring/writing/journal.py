@@ -63,14 +63,21 @@ def write_journal(rows: Sequence[LedgerRow], run: Run) -> None:
     )
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
-    uri = join(journal_folder(run), f"{uuid.uuid4().hex}{_SUFFIX}")
+    name = f"{run.journal_prefix}{uuid.uuid4().hex}{_SUFFIX}"
+    uri = join(journal_folder(run), name)
     storage_for(uri).write(uri, buffer.getvalue())
 
 
-def list_journal(folder: str) -> Iterator[str]:
-    """Yield the files of a journal, without what a killed run has half written."""
+def list_journal(folder: str, prefix: str = "") -> Iterator[str]:
+    """Yield the files of a journal, without what a killed run has half written.
+
+    Args:
+      folder: The journal's folder.
+      prefix: With what the names of files begin.
+    """
     for found in storage_for(folder).list(folder):
-        if found.uri.endswith(_SUFFIX):
+        name = found.uri.rpartition("/")[2]
+        if name.startswith(prefix) and name.endswith(_SUFFIX):
             yield found.uri
 
 

@@ -1,0 +1,1 @@
+"""A job that is too much for one graph of one machine, done in slices."""
