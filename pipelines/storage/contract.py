@@ -185,3 +185,19 @@ class Storage(Protocol):
           StorageError: If it cannot be written.
         """
         ...
+
+    def write_file_if_absent(self, uri: str, path: str) -> bool:
+        """Create an object with the content of a local file, which is streamed.
+
+        Args:
+          uri: The object, created unless it exists, as by `write_if_absent`.
+          path: The file, which must not be written to afterwards: on the same disk it
+            may become the object itself.
+
+        Returns:
+          Whether this call created it.
+
+        Raises:
+          StorageError: If it cannot be written.
+        """
+        ...

@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import errno
 import os
+import shutil
 import stat
 import uuid
 from collections.abc import Iterator, Sequence
@@ -142,13 +143,38 @@ class LocalStorage:
                 return False
         return True
 
+    def write_file_if_absent(self, uri: str, path: str) -> bool:
+        """Give a file another name, or from another disk a copy of it."""
+        with _errors_at("write", uri):
+            target = path_of_uri(uri)
+            folder = os.path.dirname(target) or b"."
+            os.makedirs(folder, exist_ok=True)
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+            source, copied = os.fsencode(path), None
+            try:
+                if os.stat(source).st_dev != os.stat(folder).st_dev:
+                    copied = source = _temporary(folder)
+                    shutil.copyfile(path, copied)
+                    with open(copied, "rb") as file:
+                        os.fsync(file.fileno())
+                os.link(source, target)
+            except FileExistsError:
+                return False
+            finally:
+                if copied is not None:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(copied)
+            _flush_folder(folder)
+        return True
+
     @contextlib.contextmanager
     def _written_beside(self, uri: str, data: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Write a temporary file next to the wanted one and flush both to the disk."""
         with _errors_at("write", uri):
             path = path_of_uri(uri)
             folder = os.path.dirname(path) or b"."
-            temporary = os.path.join(folder, f".musiq-{uuid.uuid4().hex}".encode())
+            temporary = _temporary(folder)
             os.makedirs(folder, exist_ok=True)
             try:
                 with open(temporary, "xb") as file:
@@ -222,6 +248,10 @@ def _object(path: bytes, status: os.stat_result) -> StoredObject:
         generation=file_generation(status),
         modified_at=modified_at.replace(microsecond=nanoseconds // 1000),
     )
+
+
+def _temporary(folder: bytes) -> bytes:
+    return os.path.join(folder, f".musiq-{uuid.uuid4().hex}".encode())
 
 
 def _flush_folder(folder: bytes) -> None:

@@ -24,7 +24,7 @@ def texts(array: pa.Array) -> list[str | None]:
     """Return values as text: numbers, lists and structs as JSON writes them."""
     return [
         value if value is None or isinstance(value, str) else json_text(value)
-        for value in _json_values(array)
+        for value in json_values(array)
     ]
 
 
@@ -38,23 +38,24 @@ def json_text(value: object) -> str:
     return text
 
 
-def _json_values(array: pa.Array) -> list[Any]:
+def json_values(array: pa.Array) -> list[Any]:
     """Return values as JSON has them; what it has no word for is text."""
     array = written_out(array)
     found, types = array.type, pa.types
     if is_list(found):
         offsets, inner = list_parts(array)
-        return cut_lists(_json_values(inner), offsets, array)
+        return cut_lists(json_values(inner), offsets, array)
     if types.is_map(found):
         offsets, keys, items = map_parts(array)
-        pairs = zip(_json_values(keys), _json_values(items), strict=True)
+        pairs = zip(json_values(keys), json_values(items), strict=True)
         return cut_lists(list(pairs), offsets, array)
     if types.is_struct(found):
         names = [field.name for field in found]
-        rows = tuples([_json_values(child) for child in array.flatten()], array)
+        rows = tuples([json_values(child) for child in array.flatten()], array)
         return [row and dict(zip(names, row, strict=True)) for row in rows]
     if is_bytes(found):
-        return [v and base64.b64encode(v).decode() for v in array.to_pylist()]
+        values = array.to_pylist()
+        return [v if v is None else base64.b64encode(v).decode() for v in values]
     if types.is_floating(found) and found.bit_width < 64:
         shortest = array.cast(pa.float32()).cast(pa.string()).to_pylist()
         return [text and float(text) for text in shortest]

@@ -14,6 +14,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -100,14 +101,16 @@ class AmazonS3Storage(BucketStore):
             _require_md5(uri, data, answer)
             return data, found
 
-    def _put(self, uri: str, data: bytes, writer: str | None) -> None:
+    def _put(self, uri: str, data: bytes | Path, writer: str | None) -> None:
         condition = {"IfNoneMatch": "*", "Metadata": {WRITER: writer}} if writer else {}
-        self._connected().put_object(
-            **_place(uri),
-            Body=data,
-            ContentType="application/octet-stream",
-            **condition,
-        )
+        is_file = isinstance(data, Path)
+        with data.open("rb") if is_file else contextlib.nullcontext(data) as body:
+            self._connected().put_object(
+                **_place(uri),
+                Body=body,
+                ContentType="application/octet-stream",
+                **condition,
+            )
 
     def _remove(self, uri: str) -> None:
         self._connected().delete_object(**_place(uri))

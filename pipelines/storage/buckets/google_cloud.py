@@ -6,6 +6,7 @@ STORAGE_EMULATOR_HOST is honoured, by the client itself.
 import base64
 import contextlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import google.api_core.exceptions as api
@@ -70,11 +71,13 @@ class GoogleCloudStorage(BucketStore):
         require_size(found, max_bytes)
         return self._get(found, 0, found.size_bytes), found
 
-    def _put(self, uri: str, data: bytes, writer: str | None) -> None:
+    def _put(self, uri: str, data: bytes | Path, writer: str | None) -> None:
         blob = self._blob(uri)
         if writer:
             blob.metadata = {WRITER: writer}
-        blob.upload_from_string(
+        is_file = isinstance(data, Path)
+        upload = blob.upload_from_filename if is_file else blob.upload_from_string
+        upload(
             data,
             content_type="application/octet-stream",
             checksum="crc32c",

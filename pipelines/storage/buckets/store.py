@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, TypeVar
 
 from pipelines.storage.buckets.faults import Fault
@@ -149,6 +150,13 @@ class BucketStore(abc.ABC):
 
     def write_if_absent(self, uri: str, data: bytes) -> bool:
         """Create an object under the precondition that there is none."""
+        return self._create(uri, data)
+
+    def write_file_if_absent(self, uri: str, path: str) -> bool:
+        """Create an object likewise, in one request whose body is read from disk."""
+        return self._create(uri, Path(path))
+
+    def _create(self, uri: str, data: bytes | Path) -> bool:
         with self._errors_at("write", uri):
             writer = uuid.uuid4().hex
             try:
@@ -209,8 +217,10 @@ class BucketStore(abc.ABC):
         """
 
     @abc.abstractmethod
-    def _put(self, uri: str, data: bytes, writer: str | None) -> None:
-        """Write an object; a writer writes only if there is none, and leaves its name.
+    def _put(self, uri: str, data: bytes | Path, writer: str | None) -> None:
+        """Write an object, of bytes or of a local file.
+
+        A writer writes only if there is none, and leaves its name.
 
         An object that is there is `CHANGED`, as the store tells it.
         """

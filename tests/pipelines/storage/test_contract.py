@@ -257,3 +257,18 @@ def test_a_part_of_a_replaced_object_is_changed(store, folder):
     listed = store.stat(f"{folder}/x")
     store.write(f"{folder}/x", b"123456")
     assert fail_to_read_part(store, listed) is Failure.CHANGED
+
+
+def test_a_file_becomes_an_object_that_was_absent_and_no_other(store, folder, tmp_path):
+    path, uri = tmp_path / "spool", f"{folder}/lists/kept.csv"
+    path.write_bytes(b"uri\n" * 3_000_000)  # more than one request's worth of parts
+    assert store.write_file_if_absent(uri, str(path))
+    other = tmp_path / "other"
+    other.write_bytes(b"other")
+    if not folder.startswith("gs://"):  # whose emulator enforces no generation
+        assert not store.write_file_if_absent(uri, str(other))
+    with store.open_read(uri) as file:
+        assert file.read() == path.read_bytes()
+    path.unlink()
+    assert store.stat(uri).size_bytes == 12_000_000
+    assert [one.uri for one in store.list(f"{folder}/lists/")] == [uri]

@@ -367,6 +367,15 @@ def test_put_if_absent_creates_once(double, store):
     assert double.content("new") == b"first"
 
 
+def test_a_file_is_put_if_absent_once(double, store, tmp_path):
+    path = tmp_path / "spool"
+    for data in (b"first", b"second"):
+        path.write_bytes(data)
+        is_put = store.write_file_if_absent(f"{HOST}/new", str(path))
+        assert is_put == (data == b"first")
+    assert double.content("new") == b"first"
+
+
 def test_put_if_absent_whose_answer_was_lost_still_knows_that_it_won(double, store):
     double.fail("upload", gcs_double.LOST)
     assert store.write_if_absent(f"{HOST}/new", b"mine")

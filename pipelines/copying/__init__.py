@@ -1,0 +1,1 @@
+"""Copies of the kept photos: pinned to what was scored, verified, resumable."""

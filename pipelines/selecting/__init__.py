@@ -1,0 +1,1 @@
+"""`musiq select`: from scores to the list of photos to keep."""
