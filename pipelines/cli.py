@@ -15,10 +15,11 @@ from pipelines.models.arguments import MODELS
 from pipelines.preparing.arguments import PREPARE
 from pipelines.samples.arguments import DEMO
 from pipelines.scoring.arguments import SCORE
+from pipelines.selecting.arguments import SELECT
 from pipelines.verifying.arguments import VERIFY
 from schemas.programs import command_line
 
-PROGRAMS = (SCORE, CLEAN, VERIFY, *MODELS, PREPARE, DEMO)
+PROGRAMS = (SCORE, SELECT, CLEAN, VERIFY, *MODELS, PREPARE, DEMO)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
       0 done, 1 failed, 2 wrong arguments, 3 too many images failed or vanished, 4
-      nothing scored.
+      nothing scored, or nothing kept.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, _interrupt)

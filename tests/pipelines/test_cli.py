@@ -17,7 +17,7 @@ def test_help_imports_nothing_heavy():
     code = (
         "import sys, pipelines.cli\n"
         "pipelines.cli.build_parser()\n"
-        "heavy = {'jax', 'apache_beam', 'numpy', 'pyarrow', 'rich', 'PIL'}\n"
+        "heavy = {'jax', 'apache_beam', 'numpy', 'pyarrow', 'rich', 'PIL', 'duckdb'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run(
@@ -31,6 +31,7 @@ def test_help_imports_nothing_heavy():
     [
         "",
         "score",
+        "select",
         "verify",
         "clean",
         "demo",

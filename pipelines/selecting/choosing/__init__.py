@@ -1,0 +1,1 @@
+"""The choice among the rows that meet all conditions."""

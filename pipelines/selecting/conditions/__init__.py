@@ -1,0 +1,1 @@
+"""Conditions that rows must meet: in SQL, and as bounds of scores."""
