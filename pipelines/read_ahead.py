@@ -1,7 +1,7 @@
 """Read-ahead: work on the next elements while those before them are being used."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -53,3 +53,16 @@ class ReadAhead(Generic[Item, Result]):
         self.forget()
         if self._threads:
             self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def worked_ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], *, depth: int
+) -> Iterator[Result]:
+    """Yield what a function returns for items, in order; `depth` threads call it."""
+    ahead = ReadAhead(function, depth=depth, threads=depth)
+    try:
+        for item in items:
+            yield from ahead.add(item)
+        yield from ahead.drain()
+    finally:
+        ahead.close()

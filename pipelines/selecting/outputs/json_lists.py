@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from pipelines.copying.target_names import folded, target_name
+from pipelines.copying.planning.target_names import folded, target_name
 from pipelines.scoring.carried.as_text import json_text, json_values
 from schemas.errors import UsageError
 

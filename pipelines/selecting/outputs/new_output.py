@@ -1,14 +1,8 @@
-"""A new file in any store: written on a disk of this machine, put there whole."""
+"""The file that a list is to become, looked at before anything is computed."""
 
-import contextlib
-import os
-import tempfile
-import uuid
-from collections.abc import Iterator
-from typing import BinaryIO
-
-from pipelines.storage import Refused, StorageError, resolve, storage_for
-from pipelines.storage.uris import is_local, path_of_uri
+from pipelines.storage import Refused, resolve, storage_for
+from pipelines.storage.new_files import AlreadyThereError
+from pipelines.storage.uris import is_local
 from schemas.errors import UsageError
 
 
@@ -27,46 +21,5 @@ def require_new_output(uri: str) -> str:
     if full.endswith("/") or (is_local(full) and storage.is_folder(f"{full}/")):
         raise UsageError(f"{uri} is a folder; name a file in it")
     if storage.stat(full) is not None:
-        raise _exists(uri)
+        raise AlreadyThereError(uri)
     return full
-
-
-@contextlib.contextmanager
-def new_output(uri: str) -> Iterator[BinaryIO]:
-    """Open a new file; at the end of the block it is there, after an error it is not.
-
-    What is written lies on a disk of this machine until then: beside the file itself,
-    or in the folder for temporary files if that is in an object store.
-
-    Args:
-      uri: The file, as `require_new_output` returned it.
-
-    Raises:
-      UsageError: If another program has written it meanwhile.
-      StorageError: If it cannot be written.
-    """
-    path = os.path.join(_spool_folder(uri), f".musiq-{uuid.uuid4().hex}")
-    try:
-        with open(path, "xb") as file:
-            yield file
-        if not storage_for(uri).write_file_if_absent(uri, path):
-            raise _exists(uri)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StorageError(f"cannot write {uri}: {reason}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-
-
-def _spool_folder(uri: str) -> str:
-    if not is_local(uri):
-        return tempfile.gettempdir()
-    folder = os.path.dirname(os.fsdecode(path_of_uri(uri)))
-    with contextlib.suppress(OSError):  # which opening the file tells, too
-        os.makedirs(folder, exist_ok=True)
-    return folder
-
-
-def _exists(uri: str) -> UsageError:
-    return UsageError(f"{uri} exists already; remove it, or name another file")

@@ -15,8 +15,8 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.copying.packed_names import packed_name
-from pipelines.copying.sorted_rows import sorted_rows
+from pipelines.copying.planning.packed_names import packed_name
+from pipelines.copying.planning.sorted_rows import sorted_rows
 from schemas.errors import UsageError
 
 KIND = "musiq-kept-members-v1"

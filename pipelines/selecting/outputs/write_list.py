@@ -8,11 +8,12 @@ import pyarrow as pa
 from pipelines.selecting.outputs.csv_list import write_csv
 from pipelines.selecting.outputs.json_lists import write_hugging_face, write_json_lines
 from pipelines.selecting.outputs.list_format import ListFormat
-from pipelines.selecting.outputs.new_output import new_output, require_new_output
+from pipelines.selecting.outputs.new_output import require_new_output
 from pipelines.selecting.outputs.parquet_list import write_parquet
 from pipelines.selecting.outputs.uid_array import write_uids
 from pipelines.selecting.outputs.uri_list import write_uri_list
 from pipelines.selecting.outputs.webdataset_index import write_webdataset_index
+from pipelines.storage.new_files import new_file
 from schemas.errors import UsageError
 from schemas.ledger import VERSION_KEY
 
@@ -56,7 +57,7 @@ def write_list(
     # What is written is no part of a ledger: its rows are a listing of photos.
     metadata = {k: v for k, v in (schema.metadata or {}).items() if k != VERSION_KEY}
     plain = schema.with_metadata(metadata or None)
-    with new_output(full) as file:
+    with new_file(full) as file:
         return _WRITERS[list_format](_as(plain, batches), plain, file)
 
 

@@ -9,7 +9,7 @@ import hashlib
 import re
 import unicodedata
 
-from pipelines.copying.packed_names import PackedName, packed_name
+from pipelines.copying.planning.packed_names import PackedName, packed_name
 from pipelines.scoring.shards.formats import shard_format_of
 from pipelines.scoring.shards.tfrecord_shard import TFRecordFormat
 

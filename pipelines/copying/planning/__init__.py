@@ -1,0 +1,1 @@
+"""What is copied, whereto, and what copies are called."""
