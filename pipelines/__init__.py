@@ -1,22 +1,26 @@
 """The programs that data teams run: Beam and files at the edge of `musiq_core`.
 
 For other people's Python: `open_ledger` reads what `musiq score` has written, and
-`ScoreImages` scores images inside a Beam pipeline of theirs.
+selects from it; `ScoreImages` scores images inside a Beam pipeline of theirs.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipelines.ledger.reader import LedgerReader, open_ledger
+    from pipelines.ledger.reader import LedgerReader
     from pipelines.scoring.score_images import ScoreImages
+    from pipelines.selecting.ledger import Ledger, open_ledger
+    from pipelines.selecting.selection import Selection
 
-__all__ = ["LedgerReader", "ScoreImages", "open_ledger"]
+__all__ = ["Ledger", "LedgerReader", "ScoreImages", "Selection", "open_ledger"]
 
 _HOMES = {
+    "Ledger": "pipelines.selecting.ledger",
     "LedgerReader": "pipelines.ledger.reader",
     "ScoreImages": "pipelines.scoring.score_images",
-    "open_ledger": "pipelines.ledger.reader",
+    "Selection": "pipelines.selecting.selection",
+    "open_ledger": "pipelines.selecting.ledger",
 }
 
 

@@ -8,7 +8,9 @@ from pipelines.selecting.rows.scan import scan
 
 
 def random_keys(ledger: LedgerReader, wanted: np.ndarray, *, seed: int) -> np.ndarray:
-    """Return a number of chance for each wanted row: 32 bits of MD5 of `SEED/URI`.
+    """Return a number of chance for each wanted row.
+
+    It is the first four bytes of the MD5 of `SEED/URI`, the first one the least.
 
     They do not depend on other rows, on files or on their order, so a sample of a
     ledger that has grown keeps most of its photos.
@@ -27,7 +29,7 @@ def random_keys(ledger: LedgerReader, wanted: np.ndarray, *, seed: int) -> np.nd
     for _, table in scan(ledger, ["uri"], wanted=wanted):
         database.register("rows", table)
         found = database.sql(
-            f"SELECT (md5_number_upper('{int(seed)}/' || uri) >> 32)::UINTEGER AS key "
+            f"SELECT (md5_number('{int(seed)}/' || uri) & 4294967295)::UINTEGER AS key "
             "FROM rows"
         ).to_arrow_table()
         database.unregister("rows")
