@@ -132,14 +132,15 @@ class Selection:
         codes, groups = self._gathered.codes, self._gathered.groups
         if codes is None or groups is None:
             return []
-        count = len(groups.keys)
+        keys = groups.keys()
+        count = len(keys)
         scored = np.bincount(codes[codes >= 0], minlength=count)
         kept = np.bincount(codes[self._sieve.inside], minlength=count)
         cuts = self._cut_scores(count)
         order = np.lexsort((-scored, -kept))
         return [
             Group(
-                key=groups.keys[place],
+                key=keys[place],
                 scored=int(scored[place]),
                 kept=int(kept[place]),
                 cut=None if np.isnan(cuts[place]) else float(cuts[place]),
@@ -249,7 +250,8 @@ class Selection:
         if columns:
             return split_names(columns, known, "--columns")
         scores = [f"musiq_{model}" for model in self.ledger.models]
-        per = self._gathered.groups.columns if self._gathered.groups else ()
+        groups = self._gathered.groups
+        per = () if groups is None else groups.columns
         asked = dict.fromkeys((*_PINNED, *per, *scores))
         return [name for name in asked if name in known]
 

@@ -34,6 +34,10 @@ SECTIONS = {
         "Refs come by a list with generations, so that nothing is looked up.",
     ),
     "journal": ("Journals", "A run goes on where one of the same size has failed."),
+    "select": (
+        "Selecting photos",
+        "Time and most memory of a process of its own, imports included.",
+    ),
     "bfloat16": (
         "What bfloat16 moves",
         "The accelerators' program, run on the CPU, with the golden (random) "

@@ -144,7 +144,7 @@ def _groups(
 ) -> tuple[np.ndarray | None, int]:
     """Return the group of each row that is still in, and how many groups there are."""
     codes = None if gathered.codes is None else gathered.codes[inside]
-    count = len(gathered.groups.keys) if gathered.groups else 1
+    count = 1 if gathered.groups is None else len(gathered.groups)
     bins = request.choice.bins if request.choice else 1
     if bins == 1 or scores is None:
         return codes, count

@@ -16,7 +16,6 @@ class GroupCodes:
 
     Attributes:
       columns: What rows are grouped by.
-      keys: Values of each group, in order of their numbers.
     """
 
     def __init__(self, columns: Sequence[str], schema: pa.Schema):
@@ -32,8 +31,26 @@ class GroupCodes:
                     f"--per {name}: rows cannot be grouped by values of type {kind}"
                 )
         self.columns = tuple(columns)
-        self.keys: list[tuple[Any, ...]] = []
-        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._values: list[dict[Any, int]] = [{} for _ in columns]
+        # Groups by the first two columns, by these and the third, and so on.
+        self._pairs = [_Pairs() for _ in columns[1:]]
+
+    def __len__(self) -> int:
+        """Return how many groups there are."""
+        return len(self._pairs[-1].firsts if self._pairs else self._values[0])
+
+    def keys(self) -> list[tuple[Any, ...]]:
+        """Return the values of each group, in order of their numbers."""
+        first, *others = [list(values) for values in self._values]
+        keys: list[tuple[Any, ...]] = [(value,) for value in first]
+        for pairs, values in zip(self._pairs, others, strict=True):
+            keys = [
+                (*keys[place], values[value])
+                for place, value in zip(
+                    pairs.firsts.tolist(), pairs.seconds.tolist(), strict=True
+                )
+            ]
+        return keys
 
     def codes(self, table: pa.Table) -> np.ndarray:
         """Return the number of each row's group, int32 [rows].
@@ -41,30 +58,67 @@ class GroupCodes:
         Raises:
           SelectionError: If there are more groups than can be told apart.
         """
-        mixed = np.zeros(table.num_rows, np.int64)
-        values: list[list[Any]] = []
-        for name in self.columns:
-            places, of_column = _coded(table.column(name))
-            mixed = mixed * len(of_column) + places
-            values.append(of_column)
-            if np.prod([len(one) for one in values], dtype=float) > 2**62:
-                raise _too_many(self.columns)
-        found, places = np.unique(mixed, return_inverse=True)
-        numbers = np.array([self._number(one, values) for one in found], np.int32)
-        return numbers[places] if len(found) else np.zeros(0, np.int32)
+        codes = self._numbers(0, table)
+        for place, pairs in enumerate(self._pairs, start=1):
+            codes = pairs.numbers(codes, self._numbers(place, table))
+            self._require_few(len(pairs.firsts))
+        return codes
 
-    def _number(self, mixed: int, values: Sequence[list[Any]]) -> int:
-        key: list[Any] = []
-        for of_column in reversed(values):
-            mixed, place = divmod(int(mixed), len(of_column))
-            key.append(of_column[place])
-        whole = tuple(reversed(key))
-        if whole not in self._numbers:
-            if len(self._numbers) == MAX_GROUPS:
-                raise _too_many(self.columns)
-            self._numbers[whole] = len(self.keys)
-            self.keys.append(whole)
-        return self._numbers[whole]
+    def _numbers(self, place: int, table: pa.Table) -> np.ndarray:
+        """Return the number of each row's value in one column."""
+        known = self._values[place]
+        places, values = _coded(table.column(self.columns[place]))
+        used = np.zeros(len(values), bool)
+        used[places] = True
+        numbers = np.zeros(len(values), np.int32)
+        for one in np.flatnonzero(used).tolist():
+            numbers[one] = known.setdefault(values[one], len(known))
+        self._require_few(len(known))
+        return numbers[places]
+
+    def _require_few(self, count: int) -> None:
+        if count > MAX_GROUPS:
+            raise SelectionError(
+                f"--per {','.join(self.columns)} has more than {MAX_GROUPS:,} groups: "
+                "name columns with fewer values"
+            )
+
+
+class _Pairs:
+    """Numbers pairs of numbers as they are met.
+
+    Attributes:
+      firsts: int64 [pairs], the first number of each, in order of theirs.
+      seconds: int64 [pairs], the second ones.
+    """
+
+    def __init__(self):
+        self.firsts = np.zeros(0, np.int64)
+        self.seconds = np.zeros(0, np.int64)
+        self._sorted = np.zeros(0, np.int64)
+        self._numbers = np.zeros(0, np.int32)
+
+    def numbers(self, firsts: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+        """Return the number of each pair, int32 [rows]."""
+        mixed = firsts.astype(np.int64) << 32 | seconds
+        places, is_known = self._found(mixed)
+        if not is_known.all():
+            new = np.unique(mixed[~is_known])
+            numbers = len(self.firsts) + np.arange(len(new), dtype=np.int32)
+            into = np.searchsorted(self._sorted, new)
+            self._sorted = np.insert(self._sorted, into, new)
+            self._numbers = np.insert(self._numbers, into, numbers)
+            self.firsts = np.append(self.firsts, new >> 32)
+            self.seconds = np.append(self.seconds, new & 0xFFFF_FFFF)
+            places, _ = self._found(mixed)
+        return self._numbers[places]
+
+    def _found(self, mixed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if not len(self._sorted):
+            return np.zeros(len(mixed), np.int64), np.zeros(len(mixed), bool)
+        places = np.searchsorted(self._sorted, mixed)
+        places = np.minimum(places, len(self._sorted) - 1)
+        return places, self._sorted[places] == mixed
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[np.ndarray, list[Any]]:
@@ -83,10 +137,3 @@ def _coded(column: pa.ChunkedArray) -> tuple[np.ndarray, list[Any]]:
 def _plain(value: Any) -> Any:
     """Return a value that is equal to itself, which NaN is not."""
     return "NaN" if isinstance(value, float) and value != value else value
-
-
-def _too_many(columns: Sequence[str]) -> SelectionError:
-    return SelectionError(
-        f"--per {','.join(columns)} has more than {MAX_GROUPS:,} groups: name columns "
-        "with fewer values"
-    )

@@ -53,7 +53,7 @@ def gather(
       LedgerFolderError: If a file is missing or damaged.
       SelectionError: If a condition cannot be answered, or there are too many groups.
     """
-    per = groups.columns if groups else ()
+    per = () if groups is None else groups.columns
     in_conditions = {name for names in predicates.columns for name in names}
     text = [name for name in ("status", *per) if name not in in_conditions]
     columns = dict.fromkeys(("status", "vanished", *values, *per, *in_conditions))
@@ -64,14 +64,14 @@ def gather(
         for one in predicates.texts
     ]
     kept = {name: np.full(len(sieve.codes), np.nan, np.float32) for name in values}
-    codes = np.full(len(sieve.codes), -1, np.int32) if groups else None
+    codes = np.full(len(sieve.codes), -1, np.int32) if per else None
     for span, table in scan(ledger, list(columns), as_codes=text):
         here = sieve.codes[span]
         here[~_is(table.column("status"), Status.SCORED.value)] = failed
         here[_is(table.column("vanished"), True)] = gone
         for name in values:
             kept[name][span] = table.column(name).to_numpy()
-        if groups and codes is not None:
+        if groups is not None and codes is not None:
             scored = here == 0
             codes[span][scored] = groups.codes(_only(table.select(per), scored))
         for index, (is_false, is_null) in enumerate(not_met):
