@@ -9,7 +9,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from helpers.given_ledger import given_ledger
 from helpers.make_images import photo_like, write_images
 from helpers.make_shards import tar_of
 from helpers.rated_photos import write_rated_photos
@@ -93,6 +95,27 @@ def with_ledger(folder: Path) -> None:
     write_images(folder / "photos", 2)
 
 
+def with_scores(folder: Path) -> None:
+    """A ledger of two models, with a column of the list that the photos came from."""
+    rows = [
+        {
+            "musiq_koniq": 10.0 * n,
+            "musiq_ava": 5.0,
+            "camera": "ab"[n % 2],
+            "width": 800,
+            "format": "JPEG",
+        }
+        for n in range(10)
+    ]
+    known = {"score_range": [0.0, 100.0], "higher_is_better": True}
+    given_ledger(
+        folder / "ledger",
+        rows,
+        carried=[pa.field("camera", pa.string())],
+        models={"koniq": known, "ava": known},
+    )
+
+
 def with_data_set(folder: Path) -> None:
     """Photos, and a data set that says how good each of them is."""
     write_images(folder / "photos", 2)
@@ -120,6 +143,7 @@ SMALL_DATA: dict[str, Callable[[Path], None]] = {
     "musiq_core/README.md": lambda _: None,
     "pipelines/README.md": with_ledger,
     "pipelines/scoring/README.md": with_photos,
+    "pipelines/selecting/README.md": with_scores,
     "schemas/README.md": with_ledger,
     "training/README.md": with_data_set,
 }
