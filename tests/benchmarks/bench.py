@@ -34,6 +34,11 @@ SECTIONS = {
         "Refs come by a list with generations, so that nothing is looked up.",
     ),
     "journal": ("Journals", "A run goes on where one of the same size has failed."),
+    "lists": (
+        "Lists of what was selected, and the plan of a copy",
+        "Rows of seven columns, made by the same process, which takes a half of the "
+        "time; their columns are those that pin a photo, a uid and a score.",
+    ),
     "bfloat16": (
         "What bfloat16 moves",
         "The accelerators' program, run on the CPU, with the golden (random) "
