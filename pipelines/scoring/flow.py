@@ -92,37 +92,18 @@ def score_photos(pipeline: beam.Pipeline, run: Run) -> PCollection:
     )
     met = (AsSingleton(listing), AsSingleton(plan_counts), AsSingleton(shards))
     checked = once | "Check" >> beam.Map(check_plan, *met)
-    summaries = score_and_write(
-        to_score,
-        kept,
-        checked=AsSingleton(checked),
-        rows=AsSingleton(row_count),
-        columns=columns,
-        run=run,
+    rows = score(to_score, AsSingleton(checked), run)
+    by_shard: Any = (
+        key_by_shard((rows, kept), AsSingleton(row_count), run)
+        | "Group by shard" >> beam.GroupByKey()
     )
+    summaries = write(by_shard, AsSingleton(row_count), columns, run)
     return publish(once, summaries, *met, columns, AsSingleton(row_count))
 
 
-def score_and_write(
-    to_score: PCollection,
-    kept: PCollection,
-    *,
-    checked: AsSingleton,
-    rows: AsSingleton,
-    columns: AsSingleton,
-    run: Run,
-) -> PCollection:
-    """Score refs, and write their rows and those taken over; return shard summaries.
-
-    Args:
-      to_score: The refs.
-      kept: The rows that are taken over.
-      checked: What fetching waits for.
-      rows: How many rows the whole run has.
-      columns: The carried columns.
-      run: The run.
-    """
-    scored = (
+def score(to_score: PCollection, checked: AsSingleton, run: Run) -> PCollection:
+    """Score refs once `checked` is there, and make their rows durable."""
+    rows: Any = (
         to_score
         | "Gather" >> Gather(is_fast=run.asked.device.is_accelerator)
         | "Reshuffle" >> beam.Reshuffle()
@@ -144,13 +125,26 @@ def score_and_write(
         )
         | "Journal rows" >> beam.ParDo(JournalRows(run))
     )
-    summaries: Any = (
-        (scored, kept)
+    return rows
+
+
+def key_by_shard(
+    rows: Iterable[PCollection], row_count: AsSingleton, run: Run
+) -> PCollection:
+    """Bring rows together, each with its shard of a ledger of `row_count` rows."""
+    keyed: Any = (
+        rows
         | "All rows" >> beam.Flatten()
-        | "Key by shard" >> beam.Map(_with_shard, rows, run)
-        | "Group by shard" >> beam.GroupByKey()
-        | "Write" >> beam.ParDo(WriteShard(run), rows, columns)
+        | "Key by shard" >> beam.Map(_with_shard, row_count, run)
     )
+    return keyed
+
+
+def write(
+    shards: PCollection, row_count: AsSingleton, columns: AsSingleton, run: Run
+) -> PCollection:
+    """Write shards of a ledger of `row_count` rows; return their summaries."""
+    summaries: Any = shards | "Write" >> beam.ParDo(WriteShard(run), row_count, columns)
     return summaries
 
 

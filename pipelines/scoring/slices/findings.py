@@ -75,12 +75,16 @@ class Slice:
     Attributes:
       number: From 1.
       parts: The parts.
-      rows: Rows of the ledger to be.
+      shards: The shards.
+      shard_count: Shards of the ledger to be.
+      rows: Rows in them.
       to_score: Images that must be scored, as far as is known beforehand.
     """
 
     number: int
     parts: tuple[int, ...]
+    shards: tuple[int, ...]
+    shard_count: int
     rows: int
     to_score: int
 
@@ -189,15 +193,14 @@ def slices_of(
     parts = decided.to_score.parts
     to_score = decided.to_score.count()
     rows = decided.count()
-    count = min(
-        shard_count_for(decided.rows, rows_per_slice),
-        shard_count_for(decided.rows, rows_per_shard),
-        parts,
-    )
+    shards = shard_count_for(decided.rows, rows_per_shard)
+    count = min(shard_count_for(decided.rows, rows_per_slice), shards, parts)
     return [
         Slice(
             number=first + 1,
             parts=tuple(range(first, parts, count)),
+            shards=tuple(range(first, shards, count)),
+            shard_count=shards,
             rows=int(rows[first::count].sum()),
             to_score=int(to_score[first::count].sum()),
         )

@@ -13,15 +13,17 @@ from pipelines.scoring.choosing.subset import Rank, find_bound, is_chosen, not_c
 from pipelines.scoring.config import Vanished
 from pipelines.scoring.flow import (
     add_listed,
+    key_by_shard,
     list_images,
     publish,
     read_journals,
-    score_and_write,
+    score,
     verify,
+    write,
 )
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.listing import LISTED, ListingCounts
-from pipelines.scoring.planning.plan import JournalEntry, add_counts
+from pipelines.scoring.planning.plan import JournalEntry, KeptRow, add_counts
 from pipelines.scoring.planning.plan_shards import COUNTS, KEPT, TO_CHECK, PlanShard
 from pipelines.scoring.run import Run
 from pipelines.scoring.slices.findings import (
@@ -34,7 +36,7 @@ from pipelines.scoring.slices.findings import (
     load,
 )
 from pipelines.scoring.slices.spill import Spill, SpillValues
-from schemas.ledger import shard_of
+from schemas.ledger import LedgerRow, shard_of
 from schemas.left_out import LeftOutTally
 
 _FAMILIES = 32
@@ -167,19 +169,19 @@ def score_slice(
             columns,
         ).with_outputs(KEPT, TO_CHECK, COUNTS, main="to_score")
     )
-    kept = (
-        numbers | "Kept rows" >> beam.FlatMap(decided.kept.read),
-        unchanged,
-        planned[KEPT],
-    ) | "Kept" >> beam.Flatten()
-    summaries = score_and_write(
-        planned.to_score,
-        kept,
-        checked=_given(pipeline, "checked", True),
-        rows=_given(pipeline, "rows", decided.rows),
-        columns=columns,
-        run=run,
+    rows = score(planned.to_score, _given(pipeline, "checked", True), run)
+    row_count = _given(pipeline, "rows", decided.rows)
+    shards = [(shard, None) for shard in one.shards]
+    by_shard: Any = (
+        (
+            key_by_shard((rows, unchanged, planned[KEPT]), row_count, run),
+            pipeline | "Every shard" >> beam.Create(shards),
+        )
+        | "Rows and shards" >> beam.Flatten()
+        | "Group by shard" >> beam.GroupByKey()
+        | "Kept rows" >> beam.FlatMap(_with_kept, decided.kept, one.shard_count)
     )
+    summaries = write(by_shard, row_count, columns, run)
     _ = (
         pipeline
         | "Once" >> beam.Create([one])
@@ -269,6 +271,23 @@ def _with_spilled(
 ) -> tuple[int, list[ImageRef | JournalEntry | None]]:
     part, values = found
     return part, [*values, *spilled.read(part)]
+
+
+def _with_kept(
+    found: tuple[int, Iterable[LedgerRow | KeptRow | None]],
+    kept: Spill,
+    shard_count: int,
+) -> Iterator[tuple[int, list[LedgerRow | KeptRow]]]:
+    """Yield a shard with the rows that are on the disk, unless it has none at all."""
+    shard, rows = found
+    rows = [row for row in rows if row is not None]
+    common = min(shard_count, kept.parts)
+    for part in range(shard % common, kept.parts, common):
+        rows += (
+            row for row in kept.read(part) if shard_of(row.uri, shard_count) == shard
+        )
+    if rows:
+        yield shard, rows
 
 
 def _given(pipeline: beam.Pipeline, name: str, value: object) -> AsSingleton:
