@@ -157,35 +157,47 @@ class Selection:
         return None if np.isnan(cut) else float(cut)
 
     def near_misses(self, count: int = 3) -> list[NearMiss]:
-        """Return the photos next to the cut of the choice, best first.
+        """Return the photos next to the last cut by scores, best first.
+
+        That is the cut of the choice, else of the last bound. There are none of cuts
+        within groups or by chance.
 
         Args:
-          count: How many on each side. There are none of cuts within groups or by
-            chance.
+          count: How many on each side.
         """
-        if self.cut is None or self._scores is None:
+        cut = self._last_cut()
+        if cut is None:
             return []
-        if self.ranking is None or self.chosen is None:
-            return []
-        higher = self.ranking.higher_is_better
-        keys = best_first(self._scores, higher_is_better=higher)
-        inside = self._sieve.inside
-        steps = [one.step for one in self._sieve.reasons]
-        last = np.array([step == self.chosen.text for step in steps])
-        outside = last[self._sieve.codes] & ~np.isnan(self._scores)
+        step, scores, higher_is_better = cut
+        keys = best_first(scores, higher_is_better=higher_is_better)
+        has_score = ~np.isnan(scores)
+        is_of_step = np.array([one.step == step for one in self._sieve.reasons])
+        inside = self._sieve.inside & has_score
+        outside = is_of_step[self._sieve.codes] & has_score
         wanted = np.zeros(self.rows, bool)
         wanted[_least(~keys, inside, count)] = True
         wanted[_least(keys, outside, count)] = True
         uris = rows_at(self.ledger, wanted, ["uri"]).column("uri").to_pylist()
         places = np.flatnonzero(wanted)
         found = [
-            (int(keys[place]), not inside[place], uri, float(self._scores[place]))
+            (int(keys[place]), not inside[place], uri, float(scores[place]))
             for place, uri in zip(places.tolist(), uris, strict=True)
         ]
         return [
             NearMiss(uri=uri, score=score, is_kept=not is_out)
             for _, is_out, uri, score in sorted(found)
         ]
+
+    def _last_cut(self) -> tuple[str, np.ndarray, bool] | None:
+        """Return the last step that cut by scores, these, and which are the better."""
+        if self.chosen is not None:
+            if self.cut is None or self._scores is None or self.ranking is None:
+                return None
+            return self.chosen.text, self._scores, self.ranking.higher_is_better
+        for one in reversed(self.thresholds):
+            scores = self._gathered.values[f"musiq_{one.model}"]
+            return one.text, scores, one.flag == "min"
+        return None
 
     def schema(self, columns: Sequence[str] = ()) -> pa.Schema:
         """Return the columns of the kept rows.

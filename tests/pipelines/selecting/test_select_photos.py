@@ -13,6 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers.given_ledger import MODELS, given_ledger
+from helpers.local_server import environment
+from helpers.run_musiq import run_here
+from helpers.written_ledger import write_ledger
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -335,6 +338,15 @@ def test_near_misses_lie_on_both_sides_of_the_cut(tmp_path):
     found = [(one.score, one.is_kept) for one in selection.near_misses(2)]
     assert found == [(7.0, True), (6.0, True), (5.0, False), (4.0, False)]
     assert select(folder, top_k="koniq=20").near_misses(1)[0].score == 0.0
+    for bounds, expected in (
+        ({"min": ("koniq=4",)}, [4.0, 3.0]),
+        ({"max": ("koniq=4",)}, [4.0, 5.0]),
+        ({"min": ("koniq=9",), "max": ("koniq=9",)}, [9.0]),
+    ):
+        near = select(folder, **bounds).near_misses(1)
+        assert [one.score for one in near] == expected
+    assert select(folder, sample="3").near_misses() == []
+    assert select(folder, top_k="koniq=1", per=("width",)).near_misses() == []
 
 
 def test_the_rest_says_why_each_row_is_not_kept(tmp_path):
@@ -400,6 +412,30 @@ def test_too_many_groups_are_one_line(ledger, monkeypatch):
     monkeypatch.setattr("pipelines.selecting.choosing.group_codes.MAX_GROUPS", 4)
     with pytest.raises(SelectionError, match=r"--per camera has more than 4 groups"):
         select(ledger, top_k="koniq=1", per=("camera",))
+
+
+def test_where_all_scores_are_equal_names_decide(tmp_path):
+    rows = [{"uri": f"/{n:03d}", "musiq_koniq": 5.0} for n in range(100)]
+    folder = given_ledger(tmp_path / "ledger", rows, shards=4)
+    kept = select(folder, top_percent="koniq=7").table(["uri"]).column("uri")
+    assert sorted(kept.to_pylist()) == [f"/{n:03d}" for n in range(7)]
+
+
+@pytest.mark.parametrize("store", ["gcs", "s3"])
+def test_a_ledger_in_a_bucket_is_selected_from_alike(store, request, tmp_path):
+    found = request.getfixturevalue(store)
+    scores = [0.25, None, 0.75, 0.5, 0.125, 0.5]
+    uri = f"{found.uri}/{tmp_path.name}/ledger"
+    with environment(found.env):
+        write_ledger(uri, scores)
+        selection = select(uri, where=("status = 'scored'",), top_k="2")
+        kept = selection.table(["key", "musiq_tiny"]).to_pylist()
+        done = run_here(
+            *("select", "--ledger", uri, "--top_k", 2, "--quiet", "--output"),
+            f"{found.uri}/{tmp_path.name}/kept.csv",
+        )
+    assert sorted(row["key"] for row in kept) == ["photo-2.png", "photo-3.png"]
+    assert (done.code, done.out, done.err) == (0, "", "")
 
 
 def test_a_request_is_frozen(ledger):
