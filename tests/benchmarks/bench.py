@@ -37,6 +37,7 @@ SECTIONS = {
     "select": (
         "Selecting photos",
         "Time and most memory of a process of its own, imports included.",
+    ),
     "lists": (
         "Lists of what was selected, and the plan of a copy",
         "Rows of seven columns, made by the same process, which takes a half of the "
