@@ -68,6 +68,11 @@ class LedgerReader:
         return self._manifest.settings
 
     @property
+    def asked(self) -> dict[str, Any]:
+        """What that run was asked for, by the names of its flags; {} if unknown."""
+        return self._manifest.asked
+
+    @property
     def score_quantiles(self) -> dict[str, dict[str, float]]:
         """Quantiles of each model's scores: `{model: {"0.5": median, ...}}`."""
         return self._manifest.score_quantiles

@@ -1,42 +1,65 @@
 """`musiq select`: from arguments to the lists of what is kept and what is not."""
 
+import dataclasses
 import json
 import sys
 
 from pipelines.ledger.reader import open_ledger
+from pipelines.selecting import calibrate_command
+from pipelines.selecting.calibrate_command import calibrated_request
 from pipelines.selecting.config import SelectingConfig
+from pipelines.selecting.lists import KeptRows
 from pipelines.selecting.outputs.list_format import ListFormat
 from pipelines.selecting.outputs.new_output import require_new_output
 from pipelines.selecting.outputs.write_list import require_columns, write_list
 from pipelines.selecting.select_photos import select_photos
 from pipelines.selecting.show import print_selection, selection_report
+from schemas.programs.program import EngineArguments
 from schemas.text import printable
 
+_NO_ENGINE = EngineArguments()
 
-def run(config: SelectingConfig) -> int:
-    """Select, write the lists, print what was done and return the exit code."""
+
+def run(config: SelectingConfig, engine: EngineArguments = _NO_ENGINE) -> int:
+    """Select, copy, write the lists, print what was done and return the exit code."""
+    if config.calibrate is not None:
+        return calibrate_command.run(config)
     forms = {uri: _form_of(uri, config) for uri in (config.output, config.rest) if uri}
     ledger = open_ledger(config.ledger)
-    selection = select_photos(ledger, config.request())
+    request, calibration = calibrated_request(config, ledger)
+    copying = None
+    if config.copy_to is not None:
+        from pipelines.selecting.copies import prepare_copying
+
+        copying = prepare_copying(config, ledger, engine)
+    selection = select_photos(ledger, request)
+    kept = KeptRows(selection, config.columns, calibration)
     # What is kept comes last: where it is, all is there.
     lists = [
         (config.rest, selection.rest_schema, selection.rest),
-        (config.output, selection.schema, selection.batches),
+        (config.output, kept.schema, kept.batches),
     ]
     written = bool(selection.kept) and not config.dry_run
     for uri, schema_of, _ in lists:
         if uri:
             require_columns(schema_of(config.columns), forms[uri])
+    code, copied = 0, None
+    if copying and written:
+        code, copied = copying.copy(kept)
+        written = code == 0
     for uri, schema_of, rows_of in lists if written else ():
         if uri:
             rows = rows_of(config.columns)
             write_list(rows, schema_of(config.columns), uri, forms[uri])
     if config.json:
-        print(json.dumps(selection_report(selection, config, is_written=written)))
+        report = selection_report(selection, config, is_written=written)
+        if copied:
+            report["copies"] = dataclasses.asdict(copied)
+        print(json.dumps(report))
     elif not config.quiet:
-        print_selection(selection, config, is_written=written)
+        print_selection(selection, config, is_written=written, copied=copied)
     if selection.kept:
-        return 0
+        return code
     print(
         f"musiq select: nothing is kept of {printable(config.ledger)}, so no list was "
         "written; --explain tells what removes what",

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from pipelines.copying.config import Layout
 from pipelines.selecting.errors import SelectionError
 from pipelines.selecting.request import (
     Bound,
@@ -36,6 +37,19 @@ class SelectingConfig:
       cannot_tell: Standard deviations around a cut within which one cannot tell.
       rest: Name of the list of what is not kept; None if it is not written.
       columns: Columns of the lists; a few by default.
+      copy_to: Folder that the photos are copied to; None copies none.
+      copy_as: How copies lie in it.
+      shard_mib: Photos of a shard.
+      label: The column that is the label of a training set.
+      max_failure_rate: Share of the photos that may not be copied before that counts as
+        a failure.
+      workers: Local processes that copy; None for one a CPU core.
+      calibrate: Labels of some photos, `[NAME=]FILE`; nothing is selected then.
+      wanted_precision: Share of good photos that a cut is proposed for.
+      good_rating: Ratings from this one on are good.
+      calibration_output: File that the calibration becomes.
+      calibration: A calibration that is applied.
+      min_calibrated: Lowest meaning of a score by that calibration.
       explain: Whether it is printed what each condition removes.
       dry_run: Whether nothing is written.
       json: Whether the answer is JSON.
@@ -61,15 +75,32 @@ class SelectingConfig:
     cannot_tell: float | None = None
     rest: str | None = None
     columns: tuple[str, ...] = ()
+    copy_to: str | None = None
+    copy_as: Layout = Layout.FILES
+    shard_mib: int = 256
+    label: str | None = None
+    max_failure_rate: float = 0.0
+    workers: int | None = None
+    calibrate: str | None = None
+    wanted_precision: float | None = None
+    good_rating: float | None = None
+    calibration_output: str | None = None
+    calibration: str | None = None
+    min_calibrated: float | None = None
     explain: bool = False
     dry_run: bool = False
     json: bool = False
     quiet: bool = False
 
     def __post_init__(self):
-        if not self.output and not self.dry_run:
+        _require_what_it_is_for(self)
+        if self.calibrate is not None:
+            _require_alone(self)
+            return
+        if not (self.output or self.copy_to or self.dry_run):
             raise SelectionError(
-                "--output is missing: name the list to write, or try with --dry_run"
+                "--output is missing: name the list to write, copy photos by "
+                "--copy_to, or try with --dry_run"
             )
         if self.output and self.output == self.rest:
             raise SelectionError("--output and --rest are the same file")
@@ -102,3 +133,50 @@ class SelectingConfig:
             seed=self.seed,
             cannot_tell=self.cannot_tell,
         )
+
+
+# Flags that say more of another one, and those that go together with --calibrate.
+_SAYS_MORE_OF = {
+    "copy_as": "copy_to",
+    "shard_mib": "copy_to",
+    "label": "copy_to",
+    "max_failure_rate": "copy_to",
+    "workers": "copy_to",
+    "wanted_precision": "calibrate",
+    "good_rating": "calibrate",
+    "calibration_output": "calibrate",
+    "min_calibrated": "calibration",
+}
+_WITH_CALIBRATE = frozenset(
+    [
+        *("ledger", "calibrate", "wanted_precision", "good_rating"),
+        *("calibration_output", "dry_run", "json", "quiet"),
+    ]
+)
+
+
+def _given(config: SelectingConfig) -> list[str]:
+    """Return the names of the fields that are not as they are by default."""
+    fields = dataclasses.fields(config)
+    return [f.name for f in fields if getattr(config, f.name) != f.default]
+
+
+def _require_what_it_is_for(config: SelectingConfig) -> None:
+    for name in _given(config):
+        other = _SAYS_MORE_OF.get(name)
+        if other and getattr(config, other) is None:
+            raise SelectionError(f"--{name} is for --{other}: give that, too")
+    if config.wanted_precision is not None and not 0 < config.wanted_precision < 1:
+        raise SelectionError(
+            "--wanted_precision must be between 0 and 1, got "
+            f"{config.wanted_precision:g}"
+        )
+
+
+def _require_alone(config: SelectingConfig) -> None:
+    for name in _given(config):
+        if name not in _WITH_CALIBRATE:
+            raise SelectionError(
+                f"--{name} is not for --calibrate, which selects nothing and looks at "
+                "all scored photos"
+            )

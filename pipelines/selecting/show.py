@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.copying.report import CopyCounts
 from pipelines.selecting.config import SelectingConfig
 from pipelines.selecting.selection import Group, Selection
 from schemas.text import printable
@@ -50,13 +51,24 @@ def selection_report(
 
 
 def print_selection(
-    selection: Selection, config: SelectingConfig, *, is_written: bool
+    selection: Selection,
+    config: SelectingConfig,
+    *,
+    is_written: bool,
+    copied: CopyCounts | None = None,
 ) -> None:
-    """Print the tables of a selection to stdout; arguments as of `selection_report`."""
+    """Print the tables of a selection to stdout.
+
+    Args:
+      selection: What was found.
+      config: What was asked for.
+      is_written: Whether the lists were written.
+      copied: What became of the photos; None if none were copied.
+    """
     console = Console()
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
-    console.print(_summary(selection, config, is_written=is_written))
+    console.print(_summary(selection, config, copied, is_written=is_written))
     if config.explain:
         console.print(_steps(selection))
         if misses := selection.near_misses():
@@ -70,7 +82,11 @@ def print_selection(
 
 
 def _summary(
-    selection: Selection, config: SelectingConfig, *, is_written: bool
+    selection: Selection,
+    config: SelectingConfig,
+    copied: CopyCounts | None,
+    *,
+    is_written: bool,
 ) -> Table:
     table = Table(show_header=False, title="musiq select", title_justify="left")
     table.add_column(no_wrap=True)
@@ -85,6 +101,12 @@ def _summary(
         table.add_row(_text(selection.chosen.text), f"cut at {selection.cut:g}")
     ledger = f"{selection.ledger.uri} (version {selection.ledger.version})"
     table.add_row("ledger", _text(ledger))
+    if copied:
+        told = f"{copied.copied:,} copied, {copied.already_there:,} already there"
+        if copied.failed:
+            told += f", {copied.failed:,} failed"
+        table.add_row("copies", told)
+        table.add_row("copied to", _text(config.copy_to or ""))
     for name, uri in (("output", config.output), ("rest", config.rest)):
         if uri:
             table.add_row(name, _text(uri if is_written else f"{uri} (not written)"))
