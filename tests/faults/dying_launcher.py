@@ -6,6 +6,7 @@ import sys
 
 from faults.kill_point import KillPoint, arm
 from faults.small_files import ROWS_PER_SHARD, write_small_files
+from helpers.small_slices import make_slices_small
 
 from pipelines.engines.heavy_imports import before_heavy_imports
 
@@ -22,6 +23,7 @@ def main() -> int:
     from pipelines import cli
 
     write_small_files()
+    make_slices_small()
     if os.environ.get(DYING_WORKERS):
         from pipelines.engines.embedded import runner as embedded
 

@@ -1,6 +1,8 @@
 """A job is started, started again and told of in one place, whatever its program."""
 
 import contextlib
+import dataclasses
+import functools
 import os
 import signal
 import threading
@@ -12,7 +14,7 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.engines.engine import Engine, JobFacts
-from pipelines.engines.job import Endings, Job, Recovery
+from pipelines.engines.job import Endings, Job, Recovery, Stage
 from pipelines.storage import StorageError
 from schemas.errors import MusiqError
 
@@ -219,3 +221,70 @@ def test_the_display_is_gone_before_the_end_is_told(job, capsys):
     job.run(step(Fail(StorageError, "gone")), ENDINGS, workers=1, display=display())
     assert told == [("shown\n", "")]
     assert capsys.readouterr().err == "musiq test: error: gone\n"
+
+
+def test_stages_run_in_turn_and_each_is_asked_for_when_it_is_due(job, tmp_path):
+    def stages():
+        for number in range(3):
+            assert len(done) == number
+            yield Stage(build=functools.partial(note, number))
+
+    def note(number, pipeline):
+        count_elements(pipeline)
+        done.append(number)
+
+    done = []
+    outcome = job.run_stages(stages(), ENDINGS, workers=1)
+    assert (outcome.is_done, done) == (True, [0, 1, 2])
+    assert outcome.counters == {"elements": 6}
+
+
+def test_restarts_are_counted_for_each_stage_anew(job, capsys, tmp_path):
+    left = {name: 3 for name in ("first", "second")}
+
+    def stage(name) -> Stage:
+        path = tmp_path / name
+        path.touch()
+
+        def make_ready() -> bool:
+            left[name] -= 1
+            if not left[name]:
+                path.unlink()
+            return True
+
+        return Stage(
+            build=step(Fail(LostError, "1 of 2 is missing", path)),
+            recovery=Recovery(
+                source=f"the {name} notes",
+                lost_data=(LostError,),
+                make_ready=make_ready,
+            ),
+        )
+
+    outcome = job.run_stages(map(stage, left), ENDINGS, workers=1)
+    assert outcome.is_done
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition("from ")[2] for line in told] == [
+        f"the {name} notes (restart {number} of 3)"
+        for name in left
+        for number in (1, 2, 3)
+    ]
+
+
+def test_a_stage_that_fails_is_the_last(job, capsys):
+    stages = [
+        Stage(build=step(Fail(BudgetError, "too much"))),
+        Stage(build=count_elements),
+    ]
+    outcome = job.run_stages(stages, ENDINGS, workers=1)
+    assert (outcome.exit_code, outcome.counters) == (3, {})
+    assert capsys.readouterr().err == "musiq test: error: too much\n"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_of_an_error_that_leads_another_way_nothing_is_said(job, capsys, workers):
+    endings = dataclasses.replace(ENDINGS, unsaid=(BudgetError,))
+    failing = step(Fail(TighterBudgetError, "too much"))
+    outcome = job.run(failing, endings, workers=workers)
+    assert (outcome.unsaid, outcome.is_done) == (TighterBudgetError, False)
+    assert capsys.readouterr() == ("", "")

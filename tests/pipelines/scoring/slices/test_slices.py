@@ -81,7 +81,7 @@ def write_list(path, names):
         writer.writerows([name, f"album {place}"] for place, name in enumerate(names))
 
 
-def test_three_nights_are_those_of_one_graph(night, tmp_path):
+def test_three_nights_are_those_of_one_graph(night, run, tmp_path):
     photos = tmp_path / "photos"
     write_images(photos, 8)
     names = sorted(path.name for path in photos.iterdir())
@@ -105,14 +105,13 @@ def test_three_nights_are_those_of_one_graph(night, tmp_path):
     counts = second["counts"]
     assert (counts["scored"], counts["carried_over"], counts["vanished"]) == (1, 9, 2)
 
-    third = night(*inputs, *limits)
-    assert third["counts"]["carried_over"] == 10
-    assert third["files"] == second["files"]
+    third = run("sliced", *inputs, *limits, refs_at_once=6)
+    assert third.summary["counts"]["carried_over"] == 10
+    assert manifest_of(tmp_path / "sliced")["files"] == second["files"]
 
 
-@pytest.mark.parametrize(
-    "flag", ["--sample", pytest.param("--limit", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("flag", ["--sample", "--limit"])
 def test_a_subset_is_the_same(night, tmp_path, flag):
     for folder in ("a", "b"):
         write_images(tmp_path / folder, 4)
@@ -159,6 +158,7 @@ def test_a_slice_that_fails_is_repeated_alone_and_goes_on_from_its_journal(
     assert 0 < counts["carried_over"] < 8
 
 
+@pytest.mark.slow
 def test_what_is_stopped_between_slices_publishes_nothing_and_is_gone_on_with(
     run, tmp_path, monkeypatch
 ):
