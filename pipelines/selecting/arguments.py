@@ -56,7 +56,7 @@ SELECT = Program(
         Flag(
             "min",
             "the lowest score that is kept, or its percentile among the ledger's "
-            "scores, such as koniq=p90; repeatable",
+            "scores, such as koniq=p90, or in its card, koniq=card:p95; repeatable",
             "[NAME=]V",
         ),
         Flag("max", "the highest score that is kept, likewise; repeatable", "[NAME=]V"),

@@ -80,12 +80,15 @@ class Bound:
       model: Its name; None for the only one.
       value: The score, in the model's own range.
       percentile: In place of that, the share of scored photos, in percent, below it.
+      is_of_card: Whether they are the photos that the model was evaluated on, as its
+        card tells, and not those of this ledger.
     """
 
     flag: str
     model: str | None
     value: float | None = None
     percentile: Fraction | None = None
+    is_of_card: bool = False
 
     @property
     def text(self) -> str:
@@ -93,7 +96,8 @@ class Bound:
         name = f"{self.model}=" if self.model else ""
         if self.percentile is None:
             return f"--{self.flag} {name}{self.value:g}"
-        return f"--{self.flag} {name}p{float(self.percentile):g}"
+        card = "card:" if self.is_of_card else ""
+        return f"--{self.flag} {name}{card}p{float(self.percentile):g}"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -244,11 +248,13 @@ def bound_of(flag: str, text: str) -> Bound:
       SelectionError: If it is no bound.
     """
     name, amount = named_amount(text)
-    if amount.startswith("p"):
+    rest = amount.removeprefix("card:")
+    if rest.startswith("p"):
         return Bound(
             flag=flag,
             model=name,
-            percentile=percent_of(amount[1:], f"--{flag} {text}: the percentile"),
+            percentile=percent_of(rest[1:], f"--{flag} {text}: the percentile"),
+            is_of_card=rest != amount,
         )
     try:
         value = float(amount)

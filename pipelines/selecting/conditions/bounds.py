@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines.ledger.reader import LedgerReader
 from pipelines.selecting.choosing.ranking import require_model
+from pipelines.selecting.conditions.card_percentiles import card_percentile
 from pipelines.selecting.errors import SelectionError
 from pipelines.selecting.request import Bound
 from pipelines.selecting.rows.gather import Gathered
@@ -56,7 +57,11 @@ def apply_bound(
     scores = gathered.values[f"musiq_{model}"]
     value = bound.value
     if bound.percentile is not None:
-        value = percentile_of(scores[sieve.scored], bound.percentile)
+        value = (
+            card_percentile(model, ledger, bound.percentile)
+            if bound.is_of_card
+            else percentile_of(scores[sieve.scored], bound.percentile)
+        )
     beyond = sieve.reason(bound.text, f"score is beyond {bound.text}")
     missing = sieve.reason(bound.text, f"no score of {model}")
     inside = sieve.inside
