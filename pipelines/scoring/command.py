@@ -36,6 +36,7 @@ from pipelines.scoring.planning.failure_budget import FailureBudgetError
 from pipelines.scoring.planning.limits import remembered_flags
 from pipelines.scoring.run import Run
 from pipelines.scoring.slices.refs_at_once import (
+    IMAGES_PER_SLICE,
     REFS_AT_ONCE,
     RefsAtOnce,
     TooManyRefsError,
@@ -149,17 +150,21 @@ def _run_here(job: Job, run: Run, folder: str) -> Outcome:
       run: The run.
       folder: Folder of the local disk for what is planned, if they are more.
     """
-    most = REFS_AT_ONCE
-    limit = RefsAtOnce(most=most, file=os.path.join(folder, "listed"))
-    if not (run.previous and run.previous.rows > most):
+    limit = RefsAtOnce(most=REFS_AT_ONCE, file=os.path.join(folder, "listed"))
+    if not (run.previous and run.previous.rows > limit.most):
         outcome = _run_whole(job, dataclasses.replace(run, refs_at_once=limit))
         if not outcome.unsaid:
             return outcome
-    _say(f"more than {most:,} images, so the job goes on in slices", run.asked)
+    _say(f"more than {limit.most:,} images, so the job goes on in slices", run.asked)
     slices = os.path.join(folder, "slices")
     os.mkdir(slices)
     return job.run_stages(
-        slice_stages(run, slices, rows_per_slice=most, publication=_recovery(run)),
+        slice_stages(
+            run,
+            slices,
+            images_per_slice=IMAGES_PER_SLICE,
+            publication=_recovery(run),
+        ),
         _ENDINGS,
         workers=run.asked.workers,
         display=_display(run),

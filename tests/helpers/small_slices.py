@@ -13,7 +13,7 @@ def make_slices_small() -> None:
     from pipelines.scoring import command
 
     if most := os.environ.get(VARIABLE):
-        command.REFS_AT_ONCE = int(most)
+        command.REFS_AT_ONCE = command.IMAGES_PER_SLICE = int(most)
 
 
 def main() -> int:

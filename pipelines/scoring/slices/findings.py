@@ -20,6 +20,7 @@ from pipelines.scoring.writing.write import shard_count_for
 from schemas.manifest import CountsError
 
 _CODING = coders.FastPrimitivesCoder()
+_KEPT_ROWS_LIKE_ONE_IMAGE = 10
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -181,20 +182,23 @@ def keep_written(one: Slice, summaries: Sequence[ShardSummary], *, to: str) -> N
 
 
 def slices_of(
-    decided: Decided, *, rows_per_slice: int, rows_per_shard: int
+    decided: Decided, *, images_per_slice: int, rows_per_shard: int
 ) -> list[Slice]:
     """Divide a run into slices of nearly equal size.
 
     Args:
       decided: What becomes of all images.
-      rows_per_slice: What no slice has many more of, unless shards are larger.
+      images_per_slice: Images to be scored that no slice has many more of, unless
+        shards are larger. Of rows that are taken over, which no memory holds, it may
+        have ten times as many.
       rows_per_shard: Rows of one file of the ledger, about.
     """
     parts = decided.to_score.parts
-    to_score = decided.to_score.count()
-    rows = decided.count()
+    to_score, rows = decided.to_score.count(), decided.count()
+    kept = int(decided.kept.count().sum())
+    size = decided.rows - kept + kept // _KEPT_ROWS_LIKE_ONE_IMAGE
     shards = shard_count_for(decided.rows, rows_per_shard)
-    count = min(shard_count_for(decided.rows, rows_per_slice), shards, parts)
+    count = min(shard_count_for(size, images_per_slice), shards, parts)
     return [
         Slice(
             number=first + 1,

@@ -22,14 +22,14 @@ from schemas.manifest import CountsError
 
 
 def slice_stages(
-    run: Run, folder: str, *, rows_per_slice: int, publication: Recovery
+    run: Run, folder: str, *, images_per_slice: int, publication: Recovery
 ) -> Iterator[Stage]:
     """Yield the stages of a run, each when those before it are done.
 
     Args:
       run: The run.
       folder: Empty folder of the local disk.
-      rows_per_slice: Rows of one slice, about.
+      images_per_slice: As `slices_of` has it.
       publication: How publication goes on.
     """
     disk = Path(folder)
@@ -38,7 +38,7 @@ def slice_stages(
     decided = yield from _plan_stages(uncounted, disk)
     slices = slices_of(
         decided,
-        rows_per_slice=rows_per_slice,
+        images_per_slice=images_per_slice,
         rows_per_shard=run.asked.rows_per_shard,
     )
     written: list[str] = []

@@ -47,6 +47,7 @@ def run(tmp_path, monkeypatch):
 
     def run(name, *arguments, refs_at_once):
         monkeypatch.setattr(command, "REFS_AT_ONCE", refs_at_once)
+        monkeypatch.setattr(command, "IMAGES_PER_SLICE", refs_at_once)
         return run_here(
             *("score", "--output", tmp_path / name, "--model", model),
             *("--workers", 1, "--json", "--rows_per_shard", 2, *arguments),
