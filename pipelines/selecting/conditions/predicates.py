@@ -7,18 +7,25 @@ same ledger and the same text give the same rows.
 
 import difflib
 import functools
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from pipelines.selecting.conditions.expressions import (
+    facts_of,
+    named,
+    nodes_of,
+    refused,
+    statement_of,
+    told,
+    tree_of,
+)
 from pipelines.selecting.conditions.locked_duckdb import locked_duckdb
 from pipelines.selecting.errors import SelectionError
 
-_BEFORE, _AFTER = "SELECT (", "\n) AS holds FROM rows"
 _ALLOWED = {
     *("CONSTANT", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "OPERATOR", "BETWEEN"),
     *("FUNCTION", "CASE", "CAST", "TYPE", "COLLATE", "LAMBDA"),
@@ -82,16 +89,16 @@ class Predicates:
         asked = table.select(self.columns[index]) if self.columns[index] else table
         found = self._run(text, asked).column("holds")
         if len(found) != table.num_rows:
-            raise SelectionError(f"{_named(text)} is no condition of single rows")
+            raise SelectionError(f"{named(text)} is no condition of single rows")
         is_null = found.is_null().to_numpy()
         return found.cast(pa.bool_()).fill_null(False).to_numpy(), is_null
 
     def _run(self, text: str, table: pa.Table) -> pa.Table:
         self._database.register("rows", table)
         try:
-            return self._database.sql(_BEFORE + text + _AFTER).to_arrow_table()
+            return self._database.sql(statement_of(text)).to_arrow_table()
         except duckdb.Error as error:
-            raise _told(text, _facts_of(error)) from error
+            raise told(text, facts_of(error)) from error
         finally:
             self._database.unregister("rows")
 
@@ -101,9 +108,9 @@ class Predicates:
         Raises:
           SelectionError: If it is anything but a condition of one row.
         """
-        tree = _tree_of(self._database, text)
+        tree = tree_of(self._database, text)
         used: set[str] = set()
-        for node in _nodes(tree, frozenset()):
+        for node in nodes_of(tree, frozenset()):
             self._require_allowed(text, node)
             if node["class"] == "COLUMN_REF":
                 used.add(_column_of(text, node, schema.names))
@@ -114,7 +121,7 @@ class Predicates:
         kind = answer.schema.field("holds").type
         if kind not in (pa.bool_(), pa.null()):
             raise SelectionError(
-                f"{_named(text)} gives {kind}, not true or false: compare it with "
+                f"{named(text)} gives {kind}, not true or false: compare it with "
                 "something"
             )
         return columns
@@ -124,23 +131,23 @@ class Predicates:
         kind = node["class"]
         if kind not in _ALLOWED:
             what = _REFUSED.get(kind, kind.lower().replace("_", " "))
-            raise _refused(text, f"{what} is not allowed in a condition", node)
+            raise refused(text, f"{what} is not allowed in a condition", node)
         if kind != "FUNCTION":
             return
         name = str(node["function_name"]).lower()
         if node.get("schema") or node.get("catalog"):
-            raise _refused(text, f"{name}() is named with a schema", node)
+            raise refused(text, f"{name}() is named with a schema", node)
         known = _functions()
         if name not in known:
             close = _nearest(name, known)
-            raise _refused(text, f"there is no function {name}(){close}", node)
+            raise refused(text, f"there is no function {name}(){close}", node)
         if not _is_of_one_row(name, known[name]):
-            raise _refused(
+            raise refused(
                 text, f"{name}() is no function of the values of one row", node
             )
         is_age_now = name == "age" and len(node.get("arguments", ())) == 1
         if name in _CHANGING or "current_" in name or is_age_now:
-            raise _refused(
+            raise refused(
                 text,
                 f"{name}() gives another result every time: write the value itself",
                 node,
@@ -169,81 +176,6 @@ def _is_of_one_row(name: str, kinds: set[str]) -> bool:
     return "scalar" in kinds or ("macro" in kinds and is_macro)
 
 
-def _tree_of(database: duckdb.DuckDBPyConnection, text: str) -> dict[str, Any]:
-    """Return what a condition consists of.
-
-    Raises:
-      SelectionError: If it is no single expression.
-    """
-    if not text.strip():
-        raise SelectionError(
-            "--where is empty: give a condition, such as 'width > 640'"
-        )
-    if "\0" in text or not _is_unicode(text):
-        raise SelectionError(f"{_named(text)} has characters that SQL cannot have")
-    parsed = _parsed(database, text)
-    if parsed["error"] and parsed.get("error_type") == "parser":
-        raise _told(text, parsed)
-    if len(parsed.get("statements", ())) == 1:
-        plain = _without_place(_parsed(database, "TRUE")["statements"][0])
-        found = _without_place(parsed["statements"][0])
-        if found == plain:
-            return parsed["statements"][0]["node"]["select_list"][0]
-    raise SelectionError(
-        f"{_named(text)} is more than one expression; --where takes a condition, such "
-        "as 'width > 640'"
-    )
-
-
-def _parsed(database: duckdb.DuckDBPyConnection, text: str) -> dict[str, Any]:
-    statement = _BEFORE + text + _AFTER
-    rows = database.execute("SELECT json_serialize_sql(?)", [statement]).fetchall()
-    return json.loads(rows[0][0])
-
-
-def _without_place(statement: dict[str, Any]) -> str:
-    """Return a statement without its one expression and where its parts stand."""
-    node = statement["node"]
-    of_rows = {
-        name: value
-        for name, value in node.items()
-        if name not in ("select_list", "from_table")
-    }
-    columns = node.get("select_list", [])
-    aliases = [column["alias"] for column in columns]
-    table = dict(node.get("from_table") or {})
-    table.pop("query_location", None)
-    return json.dumps([of_rows, aliases, table], sort_keys=True)
-
-
-def _nodes(node: Any, own: frozenset[str]) -> Iterator[dict[str, Any]]:
-    """Yield the parts of an expression, but for names that a lambda gives.
-
-    Args:
-      node: An expression, or a part of what tells of it.
-      own: Names that lambdas around it have given.
-    """
-    if isinstance(node, list):
-        for one in node:
-            yield from _nodes(one, own)
-    if not isinstance(node, dict):
-        return
-    kind = node.get("class")
-    if kind == "LAMBDA":
-        own = own | set(_lambda_names(node))
-    if kind and not (kind == "COLUMN_REF" and node["column_names"][0] in own):
-        yield node
-    for one in node.values():
-        yield from _nodes(one, own)
-
-
-def _lambda_names(node: Mapping[str, Any]) -> Iterator[str]:
-    given = node.get("lhs")
-    for one in _nodes(given, frozenset()) if given else ():
-        if one["class"] == "COLUMN_REF":
-            yield from one["column_names"]
-
-
 def _column_of(text: str, node: Mapping[str, Any], names: Sequence[str]) -> str:
     """Return the ledger's column that a part of a condition names.
 
@@ -259,58 +191,10 @@ def _column_of(text: str, node: Mapping[str, Any], names: Sequence[str]) -> str:
             return of_lower[part.lower()]
     name = parts[0]
     hint = _nearest(name, names) or "; text stands in single quotes, 'like this'"
-    raise _refused(text, f"the ledger has no column {name!r}{hint}", node)
+    raise refused(text, f"the ledger has no column {name!r}{hint}", node)
 
 
 def _nearest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
     """Return `, did you mean X or Y?` for the known names most alike, or nothing."""
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     return f", did you mean {' or '.join(close)}?" if close else ""
-
-
-def _refused(text: str, why: str, node: Mapping[str, Any]) -> SelectionError:
-    place = _place_of(text, node.get("query_location"))
-    return SelectionError(f"{_named(text)}: {why}{place}")
-
-
-def _facts_of(error: duckdb.Error) -> dict[str, Any]:
-    """Return what DuckDB says of an error, which it ends with JSON."""
-    told = str(error)
-    try:
-        return json.loads(told[told.index("{") :])
-    except ValueError:
-        return {"exception_message": told}
-
-
-def _told(text: str, facts: Mapping[str, Any]) -> SelectionError:
-    """Return an error of DuckDB's as one line, with the place in the condition."""
-    message = str(facts.get("exception_message") or facts.get("error_message"))
-    message = message.removeprefix("Binder Error: ")
-    place = _place_of(text, facts.get("position"))
-    return SelectionError(f"{_named(text)}: {' '.join(message.split())}{place}")
-
-
-def _place_of(text: str, position: Any) -> str:
-    """Return where in a condition DuckDB's position is, in words."""
-    try:
-        offset = int(position) - len(_BEFORE)
-    except (TypeError, ValueError):
-        return ""
-    encoded = text.encode()
-    if not offset >= 0:
-        return ""
-    if offset >= len(encoded):
-        return " (at its end)"
-    return f" (at character {len(encoded[:offset].decode(errors='ignore')) + 1})"
-
-
-def _named(text: str) -> str:
-    return f"--where {text!r}" if _is_unicode(text) else f"--where {text!a}"
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
