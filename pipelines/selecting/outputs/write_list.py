@@ -36,8 +36,8 @@ def write_list(
     """Write rows into a new file of any store.
 
     Rows are written as they come, so memory holds a few batches of them; of uid arrays
-    16 bytes a row, of metadata.jsonl 8, and an index is sorted on disk. The same rows
-    give the same bytes.
+    some 60 bytes a row, of metadata.jsonl 8, and an index is sorted on disk, in up to
+    512 MB. The same rows give the same bytes.
 
     Args:
       batches: The rows, in their order.
