@@ -61,6 +61,13 @@ SELECT = Program(
         ),
         Flag("max", "the highest score that is kept, likewise; repeatable", "[NAME=]V"),
         Flag(
+            "dedupe",
+            "of near-duplicates keep the best: photos whose PDQ hashes (`musiq score "
+            "--measure`) differ in at most BITS of 256; 31 finds copies that were "
+            "resized, recompressed, brightened or cropped by 2 %",
+            "[NAME=]BITS",
+        ),
+        Flag(
             "score",
             "choose by a formula of several models, each from 0 to 1: "
             '"0.7*koniq + 0.3*rank(ava)"',

@@ -10,6 +10,7 @@ from pipelines.selecting.request import (
     Request,
     bound_of,
     choice_of,
+    dedupe_of,
 )
 
 
@@ -23,6 +24,7 @@ class SelectingConfig:
       where: Conditions in SQL.
       min: Lowest scores, `[NAME=]V`.
       max: Highest scores, `[NAME=]V`.
+      dedupe: Distance up to which photos are near-duplicates, `[NAME=]BITS`.
       score: Formula of several models.
       top_k: How many are kept, `[NAME=]K`.
       top_percent: The share that is kept, `[NAME=]P`.
@@ -61,6 +63,7 @@ class SelectingConfig:
     where: tuple[str, ...] = ()
     min: tuple[str, ...] = ()
     max: tuple[str, ...] = ()
+    dedupe: str | None = None
     score: str | None = None
     top_k: str | None = None
     top_percent: str | None = None
@@ -125,6 +128,7 @@ class SelectingConfig:
         return Request(
             where=self.where,
             bounds=tuple(bounds),
+            dedupe=None if self.dedupe is None else dedupe_of(self.dedupe),
             score=self.score or "",
             choice=choice_of(*chosen[0], bins=self.bins) if chosen else None,
             per=self.per,

@@ -21,6 +21,7 @@ class Ledger(LedgerReader):
         where: str | Sequence[str] = (),
         min: Mapping[str, float | str] | None = None,
         max: Mapping[str, float | str] | None = None,
+        dedupe: Amount | None = None,
         score: str | None = None,
         top_k: Amount | None = None,
         top_percent: Amount | None = None,
@@ -43,6 +44,7 @@ class Ledger(LedgerReader):
           where: Conditions in SQL over the columns, applied in order.
           min: Lowest scores by model: numbers, or percentiles such as "p90".
           max: Highest scores, likewise.
+          dedupe: Of photos whose hashes differ in so many bits at most keep the best.
           score: Formula of several models, by which is chosen.
           top_k: Keep so many, the best.
           top_percent: Keep this share, the best, rounded up.
@@ -71,6 +73,7 @@ class Ledger(LedgerReader):
             where=_texts(where),
             min=_by_model(min),
             max=_by_model(max),
+            dedupe=_text(dedupe),
             score=score,
             top_k=_text(top_k),
             top_percent=_text(top_percent),

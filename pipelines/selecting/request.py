@@ -13,6 +13,7 @@ MAX_CONDITIONS = 40
 MAX_BINS = 10_000
 _BINS = 10
 _MAX_DECIMALS = 6
+_MOST_BITS = 31  # pipelines.selecting.duplicates.bands.MOST_BITS, without its imports
 
 
 class ChoiceKind(enum.StrEnum):
@@ -101,12 +102,38 @@ class Bound:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Dedupe:
+    """Near-duplicates are dropped, but for the best.
+
+    Attributes:
+      bits: Hashes up to this distance are of near-duplicates.
+      model: Whose scores tell the best; None for those by which is chosen, or the only
+        ones.
+    """
+
+    bits: int
+    model: str | None = None
+
+    def __post_init__(self):
+        if not 0 <= self.bits <= _MOST_BITS:
+            raise SelectionError(
+                f"--dedupe must be 0 to {_MOST_BITS} bits, got {self.bits}"
+            )
+
+    @property
+    def text(self) -> str:
+        """As it stands in a command line."""
+        return f"--dedupe {f'{self.model}=' if self.model else ''}{self.bits}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Request:
     """What is asked of a selection.
 
     Attributes:
       where: Conditions in SQL; each sees the rows that met those before it.
       bounds: Lowest and highest scores, in order.
+      dedupe: How near-duplicates are dropped; None keeps them.
       score: Formula of several models' scores, by which is chosen; "" for none.
       choice: How photos are chosen at the end; None keeps all that meet the conditions.
       per: Columns by which rows are grouped; each group is chosen from by itself.
@@ -120,6 +147,7 @@ class Request:
 
     where: tuple[str, ...] = ()
     bounds: tuple[Bound, ...] = ()
+    dedupe: Dedupe | None = None
     score: str = ""
     choice: Choice | None = None
     per: tuple[str, ...] = ()
@@ -266,6 +294,16 @@ def bound_of(flag: str, text: str) -> Bound:
             f"koniq=p90, got {text!r}"
         )
     return Bound(flag=flag, model=name, value=value)
+
+
+def dedupe_of(text: str) -> Dedupe:
+    """Return what `[NAME=]BITS` means.
+
+    Raises:
+      SelectionError: If it is no such distance.
+    """
+    name, amount = named_amount(text)
+    return Dedupe(bits=whole_number(amount, "--dedupe"), model=name)
 
 
 def choice_of(kind: ChoiceKind, text: str, *, bins: int | None) -> Choice:

@@ -5,6 +5,7 @@ from pipelines.selecting.choosing.choose import choose
 from pipelines.selecting.choosing.group_codes import GroupCodes
 from pipelines.selecting.choosing.ranking import (
     Ranking,
+    ranking_by,
     ranking_of,
     ranking_scores,
     require_model,
@@ -15,6 +16,10 @@ from pipelines.selecting.conditions.bounds import (
     require_deviations,
 )
 from pipelines.selecting.conditions.predicates import Predicates
+from pipelines.selecting.duplicates.near_duplicates import (
+    find_near_duplicates,
+    require_hashes,
+)
 from pipelines.selecting.errors import SelectionError
 from pipelines.selecting.request import Request, split_names
 from pipelines.selecting.rows.gather import gather
@@ -29,8 +34,9 @@ def select_photos(
     """Select rows of a published state; nothing is written.
 
     In this order: rows that have scores and whose photos the inputs still name; those
-    that meet `where`, one condition after the other; those within the bounds; those
-    that are chosen, of each group. Memory holds a few numbers of each row, no text.
+    that meet `where`, one condition after the other; those within the bounds; the best
+    of near-duplicates; those that are chosen, of each group. Memory holds a few numbers
+    of each row (for near-duplicates its hash, too), and no text.
 
     Args:
       ledger: Whose rows.
@@ -45,6 +51,9 @@ def select_photos(
     """
     schema = ledger_schema_of(ledger)
     ranking = ranking_of(request, ledger)
+    best_by = _best_by(request, ledger, ranking)
+    if request.dedupe is not None:
+        require_hashes(schema)
     groups = None
     if request.per:
         groups = GroupCodes(split_names(request.per, schema.names, "--per"), schema)
@@ -54,7 +63,7 @@ def select_photos(
         ledger,
         sieve,
         predicates,
-        values=_needed(request, ledger, ranking, schema.names),
+        values=_needed(request, ledger, ranking, best_by, schema.names),
         groups=groups,
     )
     thresholds: list[Threshold] = [
@@ -64,6 +73,15 @@ def select_photos(
     scores = None
     if ranking is not None:
         scores = ranking_scores(ranking, ledger, gathered, sieve.scored)
+    duplicates = None
+    if request.dedupe is not None and best_by is not None:
+        duplicates = find_near_duplicates(
+            request.dedupe,
+            ledger,
+            sieve,
+            ranking_scores(best_by, ledger, gathered, sieve.scored),
+            higher_is_better=best_by.higher_is_better,
+        )
     chosen = choose(request, ledger, gathered, sieve, ranking, scores)
     return Selection(
         ledger=ledger,
@@ -71,6 +89,7 @@ def select_photos(
         thresholds=tuple(thresholds),
         ranking=ranking,
         chosen=chosen,
+        duplicates=duplicates,
         _schema=schema,
         _sieve=sieve,
         _gathered=gathered,
@@ -78,10 +97,26 @@ def select_photos(
     )
 
 
+def _best_by(
+    request: Request, ledger: LedgerReader, ranking: Ranking | None
+) -> Ranking | None:
+    """Return by what the best of near-duplicates is told; None if nobody asks.
+
+    Raises:
+      SelectionError: If it names a model that there is not, or none of several.
+    """
+    if request.dedupe is None:
+        return None
+    if request.dedupe.model is None and ranking is not None:
+        return ranking
+    return ranking_by(request.dedupe.model, ledger, "--dedupe")
+
+
 def _needed(
     request: Request,
     ledger: LedgerReader,
     ranking: Ranking | None,
+    best_by: Ranking | None,
     known: list[str],
 ) -> list[str]:
     """Return the columns of scores that must be in memory.
@@ -90,7 +125,8 @@ def _needed(
       SelectionError: If the ledger has no such model or column.
     """
     cut = [require_model(one.model, ledger, f"--{one.flag}") for one in request.bounds]
-    models = dict.fromkeys([*cut, *(ranking.models if ranking else ())])
+    ranked = [model for one in (ranking, best_by) if one for model in one.models]
+    models = dict.fromkeys([*cut, *ranked])
     names = [f"musiq_{model}" for model in models]
     for name in names:
         if name not in known:

@@ -13,6 +13,7 @@ from pipelines.selecting.choosing.choose import Chosen
 from pipelines.selecting.choosing.cuts import best_first
 from pipelines.selecting.choosing.ranking import Ranking
 from pipelines.selecting.conditions.bounds import Threshold
+from pipelines.selecting.duplicates.near_duplicates import NearDuplicates
 from pipelines.selecting.errors import SelectionError
 from pipelines.selecting.request import Request, split_names
 from pipelines.selecting.rows.gather import Gathered
@@ -84,6 +85,7 @@ class Selection:
       thresholds: The bounds as numbers, in order.
       ranking: By what was chosen; None for chance, or if all are kept.
       chosen: What the choice did; None if all are kept that meet the conditions.
+      duplicates: The near-duplicates that were dropped; None if nobody asked.
     """
 
     ledger: LedgerReader
@@ -91,6 +93,7 @@ class Selection:
     thresholds: tuple[Threshold, ...]
     ranking: Ranking | None
     chosen: Chosen | None
+    duplicates: NearDuplicates | None
     _schema: pa.Schema
     _sieve: Sieve
     _gathered: Gathered
@@ -244,9 +247,18 @@ class Selection:
         texts = pa.array([one.text for one in self._sieve.reasons])
         failed = [one.step for one in self._sieve.reasons].index(FAILED)
         asked = list(dict.fromkeys([*names, "failure"]))
+        near = self.duplicates
+        told = near.reasons(self.ledger) if near else None
         for span, table in scan(self.ledger, asked, wanted=outside):
             codes = self._sieve.codes[span][outside[span]]
             reasons = texts.take(pa.array(codes))
+            if near is not None and told is not None:
+                first, end = np.searchsorted(near.rows, [span.start, span.stop])
+                is_near = pa.array(codes == near.reason)
+                here = told.slice(first, end - first)
+                reasons = pc.call_function(
+                    "replace_with_mask", [reasons, is_near, here]
+                )
             why = pc.call_function(
                 "binary_join_element_wise",
                 [pa.scalar("failed"), table.column("failure"), pa.scalar(": ")],

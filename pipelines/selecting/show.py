@@ -40,6 +40,7 @@ def selection_report(
         "rest": config.rest if is_written else None,
         "steps": [dataclasses.asdict(step) for step in selection.steps()],
         "thresholds": [dataclasses.asdict(one) for one in selection.thresholds],
+        "near_duplicates": _near(selection),
         "cut": selection.cut,
         "near_misses": [dataclasses.asdict(one) for one in selection.near_misses()],
         "group_count": len(groups),
@@ -81,6 +82,23 @@ def print_selection(
         console.print(_groups(groups, selection.request.per))
 
 
+def _near(selection: Selection) -> dict[str, int] | None:
+    near = selection.duplicates
+    if near is None:
+        return None
+    return {
+        "dropped": len(near.rows),
+        "identical": near.identical,
+        "unmatched": near.unmatched,
+        "largest_bucket": near.largest_bucket,
+    }
+
+
+def _dedupe_text(selection: Selection) -> str:
+    asked = selection.request.dedupe
+    return asked.text if asked else ""
+
+
 def _summary(
     selection: Selection,
     config: SelectingConfig,
@@ -97,6 +115,13 @@ def _summary(
     for one in selection.thresholds:
         if one.value is not None:
             table.add_row(_text(one.text), f"{one.value:g}")
+    if near := selection.duplicates:
+        told = f"{len(near.rows):,} near-duplicates, {near.identical:,} identical"
+        if near.unmatched:
+            told += (
+                f"; {near.unmatched:,} photos match none, their hashes say too little"
+            )
+        table.add_row(_text(_dedupe_text(selection)), told)
     if selection.chosen and selection.cut is not None:
         table.add_row(_text(selection.chosen.text), f"cut at {selection.cut:g}")
     ledger = f"{selection.ledger.uri} (version {selection.ledger.version})"

@@ -52,7 +52,12 @@ def ranking_of(request: Request, ledger: LedgerReader) -> Ranking | None:
         return Ranking(name=request.score, formula=formula)
     if request.choice is None or not request.ranks:
         return None
-    model = require_model(request.choice.model, ledger, f"--{request.choice.kind}")
+    return ranking_by(request.choice.model, ledger, f"--{request.choice.kind}")
+
+
+def ranking_by(name: str | None, ledger: LedgerReader, flag: str) -> Ranking:
+    """Return a ranking by a model's scores; arguments and errors of `require_model`."""
+    model = require_model(name, ledger, flag)
     return Ranking(
         name=model, model=model, higher_is_better=higher_is_better(model, ledger)
     )

@@ -1,5 +1,7 @@
 """Which of two photos is the better one: a total order."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pyarrow as pa
 
@@ -17,44 +19,56 @@ def duplicate_order(table: pa.Table, score: str) -> np.ndarray:
       int64 [n]; 0 is the best photo. Of the rest of what rows say, and of their order
       in the table, it does not depend.
     """
-    count = table.num_rows
-    values = {
-        name: _falling(table.column(name))
-        for name in dict.fromkeys((score, *ORDER_COLUMNS[:-1]))
-    }
-    falling = [values[score], -values["width"] * values["height"], values["size_bytes"]]
-    order = np.lexsort(falling[::-1])
+    width, height, size = (falling(table.column(one)) for one in ORDER_COLUMNS[:-1])
+    uris = table.column("uri")
+    return ranks_of(
+        [falling(table.column(score)), -width * height, size],
+        lambda places: uris.take(pa.array(places)),
+    )
+
+
+def ranks_of(
+    keys: Sequence[np.ndarray], uris_of: Callable[[np.ndarray], pa.ChunkedArray]
+) -> np.ndarray:
+    """Return the rank of each row by keys, the first one first, and by URI at last.
+
+    Args:
+      keys: float64 [n] each; the lowest is the best. None is NaN.
+      uris_of: Returns the URIs of rows, whose places ascend; asked of tied ones only.
+
+    Returns:
+      int64 [n]; 0 is the best.
+    """
+    count = len(keys[0])
+    order = np.lexsort(tuple(keys)[::-1])
     is_tied = np.ones(count, bool)
     is_tied[:1] = False
-    for column in falling:
-        is_tied[1:] &= column[order][1:] == column[order][:-1]
+    for key in keys:
+        is_tied[1:] &= key[order][1:] == key[order][:-1]
+    in_run = is_tied.copy()
+    in_run[:-1] |= is_tied[1:]
+    runs = np.flatnonzero(in_run)
+    if len(runs):
+        order[runs] = _by_uri(order[runs], np.cumsum(~is_tied)[runs], uris_of)
     ranks = np.empty(count, np.int64)
-    ranks[_with_ties_by_uri(table, order, is_tied)] = np.arange(count)
+    ranks[order] = np.arange(count)
     return ranks
 
 
-def _falling(column: pa.ChunkedArray) -> np.ndarray:
-    """Return numbers so that the highest come first, and nulls last."""
+def falling(column: pa.ChunkedArray) -> np.ndarray:
+    """Return numbers as keys by which the highest come first, and nulls last."""
     numbers = column.cast(pa.float64()).to_numpy()
     return np.nan_to_num(-numbers, nan=np.inf)
 
 
-def _with_ties_by_uri(
-    table: pa.Table, order: np.ndarray, is_tied: np.ndarray
+def _by_uri(
+    rows: np.ndarray,
+    runs: np.ndarray,
+    uris_of: Callable[[np.ndarray], pa.ChunkedArray],
 ) -> np.ndarray:
-    """Return the order with runs of ties sorted by URI; only their URIs are read."""
-    in_run = is_tied.copy()
-    in_run[:-1] |= is_tied[1:]
-    places = np.flatnonzero(in_run)
-    tied = pa.table(
-        {
-            "run": np.cumsum(~is_tied)[places],
-            "uri": table.column("uri").take(pa.array(order[places])),
-            "row": order[places],
-        }
-    )
-    settled = order.copy()
-    settled[places] = tied.sort_by([("run", "ascending"), ("uri", "ascending")])[
-        "row"
-    ].to_numpy()
-    return settled
+    """Return tied rows sorted within their runs."""
+    places = np.sort(rows)
+    uris = uris_of(places).take(pa.array(np.searchsorted(places, rows)))
+    tied = pa.table({"run": runs, "uri": uris, "row": rows})
+    in_order = tied.sort_by([("run", "ascending"), ("uri", "ascending")])
+    return in_order.column("row").to_numpy()
