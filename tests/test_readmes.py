@@ -144,6 +144,9 @@ SMALL_DATA: dict[str, Callable[[Path], None]] = {
     "pipelines/README.md": with_ledger,
     "pipelines/scoring/README.md": with_photos,
     "pipelines/selecting/README.md": with_scores,
+    "pipelines/selecting/duplicates/README.md": lambda folder: write_images(
+        folder / "photos", 3
+    ),
     "schemas/README.md": with_ledger,
     "training/README.md": with_data_set,
 }
