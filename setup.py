@@ -25,13 +25,12 @@ FORMATS = {
     "heif": ["pi-heif>=1.4,<2"],
     "jxl": ["imagecodecs>=2026.3"],
 }
-PREPARE = ["array-record>=0.8", "openpyxl>=3.1", "scipy>=1.17"]
+PREPARE = ["array-record>=0.8", "openpyxl>=3.1"]
 TRAIN = [
     "array-record>=0.8",
     "etils[epath]>=1.12",
     "optax>=0.2.8",
     "orbax-checkpoint>=0.12",
-    "scipy>=1.17",
     "tensorboard>=2.20",
     "tensorflow-cpu>=2.21",
 ]
@@ -82,6 +81,7 @@ setup(
         "pyarrow>=20",
         "rich>=14",
         "safetensors>=0.6",
+        "scipy>=1.17",
         "simplejpeg>=1.9",
     ],
     extras_require={

@@ -17,6 +17,7 @@ from helpers.make_shards import tar_of
 from helpers.rated_photos import write_rated_photos
 from helpers.readme_blocks import Block, blocks_of, readmes
 from helpers.run_musiq import ROOT
+from helpers.shared_data import SHARED
 from helpers.tiny_models import tiny_model_file
 from helpers.written_ledger import write_ledger
 from PIL import Image
@@ -116,6 +117,16 @@ def with_scores(folder: Path) -> None:
     )
 
 
+def with_real_photos(folder: Path) -> None:
+    """Eight photos that people took."""
+    (folder / "photos").mkdir()
+    found = sorted((SHARED / "photos" / "train").glob("*.jpg"))
+    for path in found[:: len(found) // 8][:8]:
+        photo = Image.open(path).convert("RGB")
+        photo.thumbnail((512, 512))
+        photo.save(folder / "photos" / path.name, quality=95)
+
+
 def with_data_set(folder: Path) -> None:
     """Photos, and a data set that says how good each of them is."""
     write_images(folder / "photos", 2)
@@ -147,10 +158,15 @@ SMALL_DATA: dict[str, Callable[[Path], None]] = {
     "pipelines/selecting/duplicates/README.md": lambda folder: write_images(
         folder / "photos", 3
     ),
+    "pipelines/selecting/tutorial/README.md": with_real_photos,
     "schemas/README.md": with_ledger,
     "training/README.md": with_data_set,
 }
-SLOW = {"pipelines/scoring/README.md", "training/README.md"}
+SLOW = {
+    "pipelines/scoring/README.md",
+    "pipelines/selecting/tutorial/README.md",
+    "training/README.md",
+}
 
 
 @pytest.fixture
