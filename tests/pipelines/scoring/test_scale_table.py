@@ -12,7 +12,7 @@ from apache_beam.coders import FastPrimitivesCoder
 from pipelines.scoring.image_ref import ImageRef
 from pipelines.scoring.listing import ListingCounts
 from pipelines.scoring.planning.plan import PlanCounts
-from pipelines.scoring.planning.plan_shards import _PARTS_OF_A_CLUSTER
+from pipelines.scoring.planning.plan_shards import PARTS_OF_MANY
 from pipelines.scoring.writing.score_quantiles import sample_scores
 from pipelines.scoring.writing.shard_summary import ShardSummary
 from pipelines.scoring.writing.write import shard_count_for
@@ -110,14 +110,14 @@ def measured() -> dict[str, tuple[float, float, float]]:
         named=PHOTOS,
         left_out=tuple(LeftOut(reason=f"reason {n}", count=n) for n in range(20)),
     )
-    in_part, in_shard = PHOTOS / _PARTS_OF_A_CLUSTER, PHOTOS / shards
+    in_part, in_shard = PHOTOS / PARTS_OF_MANY, PHOTOS / shards
     of_summary = coded_bytes(summary(0, shards))
     held_summary = held_bytes(lambda n: summary(n, shards), 200)
     mib = 2**20
     return {
         "ref": (PHOTOS, coded_bytes(ref(1)), held_bytes(ref) / mib),
         "part of the plan": (
-            _PARTS_OF_A_CLUSTER,
+            PARTS_OF_MANY,
             in_part * coded_bytes(ref(1)),
             in_part * held_bytes(ref) / mib,
         ),
