@@ -62,7 +62,7 @@ TESTS_training := -m training tests/training
 TESTS_hostile := -m hostile tests/hostile
 TESTS_faults := -m faults tests/faults
 TESTS_faults-quick := -m "faults and not slow" tests/faults
-TESTS_engines := -rs -m engines tests/engines
+TESTS_engines := -n 2 --dist loadfile -rs -m engines tests/engines
 TESTS_wheel := -m wheel tests/test_wheel.py
 NEEDED_BY_engines := prism .venv-worker/installed .venv-lake/installed .lake-jars/checked .debian/checked
 NEEDED_BY_wheel := .venv-worker/installed
@@ -114,8 +114,8 @@ prism: .prism/prism
 .debian/checked: requirements.lock
 	rm -rf $(@D) && mkdir $(@D)
 	GOBIN="$(CURDIR)/$(@D)" go install github.com/apache/beam/sdks/v2/python/container@v$(BEAM) && mv $(@D)/container $(@D)/boot
-	if (command -v debootstrap || { apt-get update && apt-get install --yes debootstrap; }) >/dev/null 2>&1 \
-		&& debootstrap --variant=minbase --include=python3,python3-pip,python-is-python3,ca-certificates bookworm $(@D)/root > $(@D)/log 2>&1 \
+	if (command -v debootstrap || timeout 120 sh -c 'apt-get update && apt-get install --yes debootstrap') >/dev/null 2>&1 \
+		&& timeout 600 debootstrap --variant=minbase --include=python3,python3-pip,python-is-python3,ca-certificates bookworm $(@D)/root > $(@D)/log 2>&1 \
 		&& unshare --mount --pid --fork --root=$(@D)/root --mount-proc python --version; \
 	then rm $(@D)/root/usr/lib/python3*/EXTERNALLY-MANAGED; touch $@; \
 	else echo "no debootstrap: the Dockerfile's steps will not be replayed" >&2; fi
