@@ -51,13 +51,13 @@ else
 	$(BIN)/musiq demo $(if $(MODEL),--model "$(MODEL)")
 endif
 
-# Without SUITE the default one: two processes; the tests of a file stay together and
+# Without SUITE the default one. Two processes: the tests of a file stay together and
 # share what they set up. FAULT_SEED=17 starts faults with another seed; faults-quick
 # takes a few of each. ENGINES=full takes 200 photos instead of 30, and plans 2,000,000;
 # LISTING=full makes the slow suite list a million objects.
 SUITE ?= default
 TESTS_default := -n 2 --dist loadfile
-TESTS_slow := -m slow
+TESTS_slow := -n 2 --dist loadfile -m slow
 TESTS_training := -m training tests/training
 TESTS_hostile := -m hostile tests/hostile
 TESTS_faults := -m faults tests/faults
