@@ -38,6 +38,10 @@ SECTIONS = {
         "Selecting photos",
         "Time and most memory of a process of its own, imports included.",
     ),
+    "duplicates": (
+        "Near-duplicates",
+        "Made hashes, 15 in 100 of them copies; a process each.",
+    ),
     "lists": (
         "Lists of what was selected, and the plan of a copy",
         "Rows of seven columns, made by the same process, which takes a half of the "

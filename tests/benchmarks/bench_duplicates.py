@@ -1,24 +1,21 @@
 """Near-duplicates among many hashes: seconds, CPU seconds and memory.
 
-    .venv/bin/python tests/benchmarks/bench_duplicates.py [--quick]
-
 Each size is measured in a process of its own. Hashes have 128 bits set, like nearly all
 of PDQ, and 15 in 100 are copies: half of them of a few photos, a tenth identical.
 """
 
-import argparse
 import json
-import pathlib
 import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
-
 from pipelines.selecting.duplicates.drop_duplicates import drop_duplicates
+from tests.benchmarks.measure import ROOT
+from tests.benchmarks.table import Row
 
 _CHUNK = 100_000
 
@@ -68,21 +65,27 @@ def measure(count: int, bits: int) -> dict:
     }
 
 
-def main() -> None:
-    """Measure every size and print a line of JSON for each."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--one", nargs=2, type=int, metavar=("N", "BITS"))
-    asked = parser.parse_args()
-    if asked.one:
-        print(json.dumps(measure(*asked.one)))
-        return
-    sizes = [100_000] if asked.quick else [1_000_000, 10_000_000]
-    for count in sizes:
+def run(folder: Path, *, quick: bool) -> list[Row]:
+    """Return the rows of the table."""
+    del folder
+    rows: list[Row] = []
+    for count in (100_000,) if quick else (1_000_000, 10_000_000):
         for bits in (15, 31):
-            one = [sys.executable, __file__, "--one", str(count), str(bits)]
-            subprocess.run(one, check=True)
+            command = [sys.executable, "-m", __name__, str(count), str(bits)]
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=True, cwd=ROOT
+            )
+            told = json.loads(done.stdout)
+            rows.append(
+                (
+                    f"{count:,} hashes, {bits} bits",
+                    f"{told['seconds']} s ({told['cpu_seconds']} s of CPU), "
+                    f"{told['max_rss_gib']} GiB",
+                    "300 s, 4 GiB" if count == 10_000_000 else "",
+                )
+            )
+    return rows
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps(measure(int(sys.argv[1]), int(sys.argv[2]))))
